@@ -1,0 +1,1 @@
+"""Working projects that `mlmake init --example` copies."""

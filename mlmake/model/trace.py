@@ -1,0 +1,82 @@
+"""What is remembered of a run that succeeded; it knows nothing of how it is kept or judged."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mlmake.model.digest import Digest, ObjectName, digest_of
+from mlmake.model.fact import Fact
+from mlmake.model.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One output as a run left it; `object` names its bytes in the content store, none if they were not kept."""
+
+    name: str | None
+    path: str
+    digest: Digest
+    size: int
+    object: ObjectName | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One result: the recipe, exactly what it was made from, what came out, when and why.
+
+    `inputs` are (path, digest) in declared order; `discovered` the same, by path, for what the step was seen to load.
+    `started` and `ended` are seconds since the epoch by the wall clock, `seconds` by a clock that does not jump.
+    `origin` says by what and where it was made. `order` counts recordings in a state, 0 before it is recorded.
+    """
+
+    action: str
+    recipe: Digest
+    facts: tuple[Fact, ...]
+    inputs: tuple[tuple[str, Digest], ...]
+    discovered: tuple[tuple[str, Digest], ...]
+    outputs: tuple[Product, ...]
+    started: float
+    ended: float
+    seconds: float
+    run: str
+    reasons: tuple[Reason, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+    order: int = 0
+
+    @property
+    def key(self) -> Digest:
+        """The digest of its declared inputs, by which equal inputs are found again."""
+        return inputs_key(self.inputs)
+
+
+def inputs_key(inputs: Sequence[tuple[str, Digest]]) -> Digest:
+    """The digest of a list of (path, digest): order counts."""
+    return digest_of([part for pair in inputs for part in pair])
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last attempt of an action, if it did not succeed; a success wipes it."""
+
+    action: str
+    run: str
+    at: float
+    outcome: str
+    exit_code: int | None
+
+
+class Memory(Protocol):
+    """What is remembered, to read; within one judgement it does not change."""
+
+    def last(self, recipe: Digest) -> Trace | None:
+        """The last run of this recipe: the newest recorded, or an older one that was restored since."""
+
+    def latest(self, action: str) -> Trace | None:
+        """The last result of this action under any recipe: what `why` compares with."""
+
+    def results(self, recipe: Digest, key: Digest | None = None) -> Sequence[Trace]:
+        """All results of a recipe, or only those made from inputs with this key; newest recorded first."""
+
+    def failure(self, action: str) -> Failure | None:
+        """How the last attempt of this action failed, if it did."""

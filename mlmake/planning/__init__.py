@@ -1,0 +1,1 @@
+"""Graph and snapshot to plan, pure; it looks at nothing and does nothing."""

@@ -1,0 +1,209 @@
+"""The protocols between the core and the world; it knows no adapter."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from mlmake.model.digest import Digest, ObjectName, Stamp, Version
+from mlmake.model.job import Ended, Job, Remark
+from mlmake.model.trace import Failure, Memory, Product, Trace
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch; may jump."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, from any zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """A remembered digest: it holds while the file still has this stamp, if it was not too young when hashed.
+
+    `hashed_ns` is the wall clock in nanoseconds just before the hashing.
+    """
+
+    stamp: Stamp
+    digest: Digest
+    hashed_ns: int
+
+
+class StampStore(Protocol):
+    """Remembers the digests of files by their stamps, so that they need not be hashed again."""
+
+    def stamps(self, paths: Iterable[str]) -> Mapping[str, Stamped]:
+        """What is remembered of these paths (as in the graph); unknown ones are left out."""
+
+    def put_stamps(self, stamps: Mapping[str, Stamped]) -> None:
+        """Remember these. Where that is not possible (read-only, full) nothing happens."""
+
+
+class TraceStore(Memory, Protocol):
+    """Remembers results. One thread owns it; other processes may read at the same time."""
+
+    def record(self, trace: Trace) -> Trace:
+        """Take a result as the newest and as the last run of its recipe; gives it with its `order`.
+
+        It is readable at once in this process and durable after `commit`. Wipes the action's failure.
+        """
+
+    def choose(self, trace: Trace) -> None:
+        """An older result becomes the last run of its recipe again (it was restored); nothing else moves."""
+
+    def fail(self, failure: Failure) -> None:
+        """Note how an attempt failed; touches no result."""
+
+    def forget_result(self, trace: Trace) -> None:
+        """Drop a result whose bytes turned out to be lost or damaged, so that it is never offered again."""
+
+    def commit(self) -> None:
+        """Make all that was recorded durable, in one transaction, in order."""
+
+
+class ContentStore(Protocol):
+    """Keeps bytes by the digest of their content. It may forget; it never gives wrong bytes."""
+
+    def keep(self, path: str) -> "Kept":
+        """Copy the file or folder (ends in "/") at this absolute path into the store and give its names.
+
+        Durable after `sync`. Raises `StoreTrouble` where it cannot (full, no permission), leaving nothing behind.
+        """
+
+    def sync(self) -> None:
+        """Make all that was kept durable. Raises `StoreTrouble`."""
+
+    def has(self, name: ObjectName) -> bool:
+        """Whether all bytes of this object are there (unverified)."""
+
+    def place(self, name: ObjectName, path: str) -> None:
+        """Put the object at this absolute path, whole or not at all, verified while copied, over what is there.
+
+        Raises `DamagedObject` (and drops it) if its bytes are missing or wrong, OSError if the target cannot be
+        written.
+        """
+
+    def remember(self, trace: Trace) -> None:
+        """Write a result's plain record beside the objects, from which a lost state is rebuilt."""
+
+    def remembered(self) -> Iterable[Trace]:
+        """All plain records that can be read, by order of recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the store says of bytes it took: their digest for comparing, their name, their size in bytes."""
+
+    digest: Digest
+    object: ObjectName
+    size: int
+
+
+class StoreTrouble(Exception):
+    """The content store cannot take or give; the message names the folder and the cause. Never fails a build."""
+
+
+class DamagedObject(Exception):
+    """The bytes of an object are missing or not those of its name."""
+
+
+class StateTrouble(Exception):
+    """The machine: the state cannot be written or is of a newer mlmake; the message has place, cause and mend."""
+
+
+class Workspace(Protocol):
+    """The project's files, by graph paths. Looks are kept until told otherwise."""
+
+    def version(self, path: str) -> Version:
+        """What is at this path; a file or (ends in "/") a folder as a whole. Kept: asked again it is not re-read."""
+
+    def look_again(self, path: str) -> Version:
+        """The same, but stat the path again and re-hash where the stamp differs; replaces the kept look."""
+
+    def listing(self, pattern: str) -> Sequence[str]:
+        """The files that match a glob now, ordered by bytes."""
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Drop the kept looks at these paths (and inside them): they were written."""
+
+    def clear(self, job: str, outputs: Sequence[str], keep: Sequence[str]) -> None:
+        """Before a step: make parent folders and move previous outputs (except `keep`) aside, by journal.
+
+        Raises OSError where that is not possible, and `OutsideProject` if a parent is a link that leads out.
+        """
+
+    def put_back(self, job: str) -> None:
+        """After a failure: remove what the step left at its outputs and put the previous ones back."""
+
+    def settle(self, job: str) -> None:
+        """After a success: drop what was moved aside."""
+
+    def product(self, name: str | None, path: str, *, store: ContentStore | None) -> Product | None:
+        """The output at this path, hashed, and kept in the store if one is given; None if it is not there.
+
+        Raises `StoreTrouble` if the store cannot take it; without a store the product has no object.
+        """
+
+    def restore(self, products: Sequence[Product], store: ContentStore) -> None:
+        """Put outputs back from the store, those that differ only. Raises `DamagedObject`, OSError."""
+
+
+class OutsideProject(Exception):
+    """A path would leave the project through a symbolic link; the message names both."""
+
+
+class Executor(Protocol):
+    """Runs jobs, each whole: its process, its streams, its time limit, its descendants."""
+
+    def execute(self, job: Job, remark: Callable[[Remark], None]) -> Ended:
+        """Run one job to its end, blocking the calling thread; `remark` may be called from any thread meanwhile.
+
+        Never raises for what the step does. When it returns, no process of the step is left.
+        """
+
+    def cancel(self, job: str, *, kill: bool = False) -> None:
+        """End a running job: TERM, and KILL 5 s later, or KILL at once. Returns at once; unknown ids are ignored."""
+
+    def close(self) -> None:
+        """End all that was started for jobs to come (warm parents)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task given to the crew has ended with this value."""
+
+    task: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A task given to the crew has raised: a bug or a broken machine."""
+
+    task: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A signal has come: SIGINT, SIGTERM or SIGHUP."""
+
+    signal: int
+
+
+Message: TypeAlias = Done | Crashed | Interrupted | Remark
+
+
+class Crew(Protocol):
+    """Does tasks beside the loop and keeps the one inbox; from outside everything comes through it."""
+
+    def submit(self, task: str, work: Callable[[], object]) -> None:
+        """Do this in another thread; its end comes as `Done` or `Crashed`."""
+
+    def post(self, message: Message) -> None:
+        """Put a message into the inbox, from any thread or a signal handler."""
+
+    def get(self, timeout: float | None) -> Message | None:
+        """The next message; None if none came within `timeout` seconds."""

@@ -1,0 +1,1 @@
+"""Plan to events: the loop that acts, without policy of its own."""

@@ -1,0 +1,1 @@
+"""A release becomes live models that answer; it does not know how they were made."""

@@ -1,0 +1,1 @@
+"""Events become something to look at; a view decides nothing."""
