@@ -114,7 +114,7 @@ class StateTrouble(Exception):
 
 
 class Workspace(Protocol):
-    """The project's files, by graph paths. Looks are kept until told otherwise."""
+    """The project's files, by graph paths. Looks are kept until told otherwise. All may be called from any thread."""
 
     def version(self, path: str) -> Version:
         """What is at this path; a file or (ends in "/") a folder as a whole. Kept: asked again it is not re-read."""
@@ -124,6 +124,15 @@ class Workspace(Protocol):
 
     def listing(self, pattern: str) -> Sequence[str]:
         """The files that match a glob now, ordered by bytes."""
+
+    def touched(self, path: str) -> float | None:
+        """When the file at this path was last changed in any way (ctime, seconds since the epoch); None if missing."""
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises OSError."""
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file, whole or not at all. Raises OSError."""
 
     def forget(self, paths: Iterable[str]) -> None:
         """Drop the kept looks at these paths (and inside them): they were written."""

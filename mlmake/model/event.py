@@ -129,7 +129,10 @@ class ModelsChanged:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """A build ends. `outcome` is "ok", "failed" or "interrupted"; the counts are of actions, the times seconds."""
+    """A build ends; the counts are of actions, the times seconds.
+
+    `outcome` is "ok", "failed", "not-up-to-date" (with `--frozen`) or "interrupted", then by the signal `signal`.
+    """
 
     time: float
     run: str
@@ -142,6 +145,7 @@ class RunFinished:
     seconds: float
     saved_seconds: float
     blocked: int = 0
+    signal: int | None = None
 
 
 Event: TypeAlias = (

@@ -1,4 +1,4 @@
-"""A recipe as a list of facts: one walk gives its digest and the explanation of a change; it knows no file's content."""
+"""A recipe as a list of facts: one walk gives its digest and what explains a change; it knows no file content."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mlmake.model.digest import Version
-from mlmake.model.trace import Memory, Trace
+from mlmake.model.trace import Memory, Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +12,12 @@ class Snapshot:
     """The time, what is on disk, what is remembered.
 
     `now` is seconds since the epoch, read once. `version` gives what is at a path; asked twice it answers the same.
-    `listing` gives the paths that match a pattern, by bytes. `stored` says whether all bytes of a result can be had
-    from the content store.
+    `listing` gives the paths that match a pattern, by bytes. `stored` says whether all bytes of an output of some
+    result can be had from the content store.
     """
 
     now: float
     version: Callable[[str], Version]
     listing: Callable[[str], Sequence[str]]
     memory: Memory
-    stored: Callable[[Trace], bool]
+    stored: Callable[[Product], bool]

@@ -57,9 +57,15 @@ def inputs_key(inputs: Sequence[tuple[str, Digest]]) -> Digest:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The last attempt of an action, if it did not succeed; a success wipes it."""
+    """The last attempt of an action, if it did not succeed; a success wipes it.
+
+    `recipe` and `key` are those of the attempt: what it left at outputs that are kept may be gone on with by the same.
+    `outcome` is "started" while it runs, so that an attempt that was cut off is known too.
+    """
 
     action: str
+    recipe: Digest
+    key: Digest
     run: str
     at: float
     outcome: str

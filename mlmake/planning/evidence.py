@@ -1,0 +1,111 @@
+"""What the judge may know of one action: its inputs as they are now, and what is remembered of it; no opinion."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlmake.model.digest import UNKNOWN, Digest, Version
+from mlmake.model.graph import Action, Graph, Input, Item, Leaf, Made, Part, PartGlob
+from mlmake.model.plan import Request
+from mlmake.model.snapshot import Snapshot
+from mlmake.model.trace import Product, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What an action came to: its outputs' versions, unknown where they may still change.
+
+    `in_place` says that the disk holds just that, so that what lies inside its folders may be looked at.
+    """
+
+    outputs: Mapping[str, Version]
+    in_place: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An input with the paths it stands for now."""
+
+    input: Input
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that the rules may look at for one action.
+
+    `inputs` are its declared inputs as (path, version) in order, each path once; `open_patterns` are globs whose set
+    is not known yet. `last` is the last run of the present recipe, `latest` the last result under any recipe.
+    `results` gives all remembered results of the recipe, or those with a key, newest first.
+    """
+
+    action: Action
+    inputs: tuple[tuple[str, Version], ...]
+    bound: tuple[Bound, ...]
+    open_patterns: tuple[str, ...]
+    last: Trace | None
+    latest: Trace | None
+    results: Callable[[Digest | None], Sequence[Trace]]
+    version: Callable[[str], Version]
+    stored: Callable[[Product], bool]
+    forced: bool
+
+
+def gather(
+    action: Action, graph: Graph, *, request: Request, snapshot: Snapshot, settled: Mapping[str, Settled]
+) -> Evidence:
+    """Look up everything about one action, given what its upstream came to."""
+    inputs: dict[str, Version] = {}
+    open_patterns: list[str] = []
+    bound = []
+    for declared in action.inputs:
+        paths: list[str] = []
+        for item in declared.items:
+            if isinstance(item, PartGlob) and not _in_place(item.maker, settled):
+                open_patterns.append(item.pattern)
+            for path in _paths(item, snapshot, settled):
+                if path not in inputs:
+                    inputs[path] = _version(item, path, snapshot, settled)
+                paths.append(path)
+        bound.append(Bound(declared, tuple(dict.fromkeys(paths))))
+    memory = snapshot.memory
+
+    def version(path: str) -> Version:
+        maker = graph.owners.get(path)
+        if maker is None or maker == action.id or maker not in settled:
+            return snapshot.version(path)
+        return settled[maker].outputs.get(path, UNKNOWN)
+
+    return Evidence(
+        action=action,
+        inputs=tuple(inputs.items()),
+        bound=tuple(bound),
+        open_patterns=tuple(open_patterns),
+        last=memory.last(action.recipe),
+        latest=memory.latest(action.id),
+        results=lambda key: memory.results(action.recipe, key),
+        version=version,
+        stored=snapshot.stored if request.restore else lambda product: False,
+        forced=action.id in request.forced,
+    )
+
+
+def _in_place(maker: str, settled: Mapping[str, Settled]) -> bool:
+    return maker in settled and settled[maker].in_place
+
+
+def _paths(item: Item, snapshot: Snapshot, settled: Mapping[str, Settled]) -> Sequence[str]:
+    match item:
+        case Leaf(path) | Made(path, _) | Part(path, _):
+            return (path,)
+        case PartGlob(pattern, maker):
+            return snapshot.listing(pattern) if _in_place(maker, settled) else ()
+
+
+def _version(item: Item, path: str, snapshot: Snapshot, settled: Mapping[str, Settled]) -> Version:
+    match item:
+        case Leaf():
+            return snapshot.version(path)
+        case Made(_, maker):
+            return settled[maker].outputs.get(path, UNKNOWN) if maker in settled else UNKNOWN
+        case Part(_, maker) | PartGlob(_, maker):
+            return snapshot.version(path) if _in_place(maker, settled) else UNKNOWN

@@ -1,0 +1,360 @@
+"""Reasons as sentences and as chains of causes, the only place with that wording; it judges nothing itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from mlmake.model.decision import Decision, Verb
+from mlmake.model.fact import canonical_text
+from mlmake.model.graph import Graph
+from mlmake.model.plan import Plan
+from mlmake.model.reason import Code, Plain, Reason
+from mlmake.model.trace import Memory, Trace
+from mlmake.model.units import show_seconds
+from mlmake.planning.request import owner_of
+
+LONGEST = 48
+"""Characters of a value in a sentence; of longer ones the place where they differ is shown."""
+
+AT_MOST = 4
+"""Causes of one line in a chain; the rest is counted."""
+
+# In reasons of time, `old` is the limit and `new` the age, in seconds; for `fresh`, `new` is what is left.
+
+
+def sentence(reason: Reason) -> str:
+    """One cause in words, with its value before and now."""
+    subject, old, new = reason.subject, reason.old, reason.new
+    match reason.code:
+        case Code.FORCED:
+            return "forced"
+        case Code.NEVER_BUILT:
+            return "never built"
+        case Code.RECIPE_CHANGED:
+            return _changed(subject or "recipe", old, new)
+        case Code.PARAM_CHANGED:
+            if old is None:
+                return f"parameter {subject} is new: {_value(new)}"
+            if new is None:
+                return f"parameter {subject} is no longer used (it was {_value(old)})"
+            before, now = _pair(old, new)
+            return f"parameter {subject} {before} → {now}"
+        case Code.ENV_CHANGED:
+            return "environment variable " + _changed(subject, old, new, absent="unset")
+        case Code.CODE_CHANGED:
+            return f"code of {subject} changed" + _digests(old, new)
+        case Code.INPUT_CHANGED:
+            if new is None or new == "missing":
+                return f"input {subject} is missing"
+            return f"{subject} changed" + _digests(old, new)
+        case Code.INPUT_ADDED:
+            return f"{subject} is a new input"
+        case Code.INPUT_REMOVED:
+            return f"{subject} is no longer an input"
+        case Code.OUTPUT_MISSING:
+            return f"output {subject} is missing" if subject else "an output is missing"
+        case Code.OUTPUT_ALTERED:
+            return f"output {subject} was altered" + _digests(old, new)
+        case Code.EXPIRED:
+            return "expired" + _age(old, new)
+        case Code.SOURCE_CHANGED:
+            return f"source {subject}".rstrip() + " changed" + _digests(old, new)
+        case Code.STALE:
+            return "stale" + _age(old, new)
+        case Code.ALWAYS:
+            return "runs whenever it is asked for"
+        case Code.FRESH:
+            left = f", {show_seconds(new)} left" if _is_number(new) else ""
+            return f"fresh{left}"
+        case Code.REVALIDATED:
+            return "revalidated: " + (f"{subject} " if subject else "the source ") + "has not changed enough"
+        case Code.ENOUGH:
+            return "there is enough" + (f" of {subject}" if subject else "")
+        case Code.UP_TO_DATE:
+            return "up to date"
+        case Code.STALE_IF_ERROR:
+            return "an older result is served, because refreshing it failed" + _age(old, new)
+        case Code.INPUT_MAY_CHANGE:
+            return f"{subject} may change" if subject else "an input may change"
+        case Code.CACHED:
+            return "an earlier result fits"
+
+
+def sentences(reasons: Sequence[Reason], *, most: int | None = None) -> str:
+    """Several causes in one line, in their order; of many alike only the number is told."""
+    texts = list(dict.fromkeys(map(sentence, reasons)))
+    if most is not None and len(texts) > most:
+        texts = [*texts[: most - 1], f"and {len(texts) - most + 1} more causes"]
+    return "; ".join(texts)
+
+
+def headline(decision: Decision) -> str:
+    """What will be done with an action and why, as one sentence."""
+    why = sentences(decision.reasons, most=AT_MOST)
+    match decision.verb:
+        case Verb.RUN:
+            return f"{decision.action} will run because " + (_because(decision.reasons) or "it has to")
+        case Verb.RESTORE:
+            return f"{decision.action} will be restored" + (f": {why}" if why else "")
+        case Verb.MAYBE:
+            return f"{decision.action} may run because " + (_because(decision.reasons) or "an input may change")
+        case Verb.SKIP:
+            return f"{decision.action} is " + (why or "up to date")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Actions with one cause between them: how many steps from the one asked about, and what moved them.
+
+    `verb` is what is to be done with them, or none for what is told of a build that is over.
+    """
+
+    depth: int
+    target: str
+    actions: tuple[str, ...]
+    verb: Verb | None
+    reasons: tuple[Reason, ...]
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The action, or the number of instances and their target."""
+        return self.actions[0] if len(self.actions) == 1 else f"{len(self.actions)} × {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The answer to "why": one sentence, the way to the first cause in a line, and every link, nearest first."""
+
+    sentence: str
+    line: str
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    action: str
+    depth: int
+    verb: Verb | None
+    reasons: tuple[Reason, ...]
+    trace: Trace | None
+    makers: tuple[str, ...] = ()
+
+
+_FROM_UPSTREAM = frozenset({Code.INPUT_CHANGED, Code.INPUT_ADDED, Code.INPUT_REMOVED, Code.INPUT_MAY_CHANGE})
+
+
+def chain(graph: Graph, plan: Plan, memory: Memory, action: str) -> Chain:
+    """Why an action is about to run, or, if it is up to date, why it last did.
+
+    Follows changed inputs to their makers: those that will run by their own reasons, those that have run by the
+    reasons that were recorded with their results.
+    """
+    nodes = _walk(graph, plan, memory, action)
+    links = _fold(graph, nodes)
+    return Chain(_opening(plan, nodes[action]), _line(graph, nodes, links, action), links)
+
+
+def _walk(graph: Graph, plan: Plan, memory: Memory, action: str) -> dict[str, _Node]:
+    nodes: dict[str, _Node] = {}
+    level = {action: None}
+    depth = 0
+    while level:
+        deeper: dict[str, None] = {}
+        for name in level:
+            node = _look(plan, memory, name, depth)
+            makers = [m for m in _makers(graph, node) if _moved(plan, memory, node, m)]
+            nodes[name] = _Node(name, depth, node.verb, node.reasons, node.trace, tuple(makers))
+            deeper.update(dict.fromkeys(makers))
+        level = {name: None for name in deeper if name not in nodes}
+        depth += 1
+    return nodes
+
+
+def _look(plan: Plan, memory: Memory, action: str, depth: int) -> _Node:
+    decision = plan.decisions.get(action)
+    trace = memory.latest(action)
+    if decision is not None and decision.verb is not Verb.SKIP:
+        return _Node(action, depth, decision.verb, decision.reasons, trace)
+    return _Node(action, depth, None, trace.reasons if trace else (), trace)
+
+
+def _makers(graph: Graph, node: _Node) -> list[str]:
+    makers: dict[str, None] = {}
+    for reason in node.reasons:
+        if reason.code in _FROM_UPSTREAM:
+            maker = reason.subject if reason.subject in graph.actions else owner_of(graph, reason.subject)
+            if maker is not None and maker != node.action:
+                makers[maker] = None
+    return list(makers)
+
+
+def _moved(plan: Plan, memory: Memory, node: _Node, maker: str) -> bool:
+    decision = plan.decisions.get(maker)
+    if decision is not None and decision.verb is not Verb.SKIP:
+        return True
+    made = memory.latest(maker)
+    if made is None:
+        return False
+    if node.trace is None:
+        return True
+    return made.run == node.trace.run if node.verb is None else made.order > node.trace.order
+
+
+def _fold(graph: Graph, nodes: Mapping[str, _Node]) -> tuple[Link, ...]:
+    groups: dict[tuple[object, ...], list[_Node]] = {}
+    for node in nodes.values():
+        target = _target(graph, node.action)
+        if node.makers:
+            cause: object = (frozenset(_target(graph, m) for m in node.makers), frozenset(r.code for r in node.reasons))
+        else:
+            cause = tuple(sentence(r) for r in node.reasons)
+        groups.setdefault((target, node.verb, cause), []).append(node)
+    links = []
+    for (target, verb, _), members in groups.items():
+        reasons = tuple(dict.fromkeys(reason for node in members for reason in node.reasons))
+        links.append(
+            Link(
+                min(node.depth for node in members),
+                str(target),
+                tuple(node.action for node in members),
+                verb if isinstance(verb, Verb) else None,
+                reasons,
+                _told(reasons),
+            )
+        )
+    return tuple(sorted(links, key=lambda link: link.depth))
+
+
+def _told(reasons: Sequence[Reason]) -> str:
+    """Many inputs that changed alike are counted, everything else is named."""
+    texts = []
+    counted = set()
+    for reason in reasons:
+        alike = [r for r in reasons if r.code is reason.code]
+        if reason.code in _FROM_UPSTREAM and len(alike) > AT_MOST:
+            if reason.code not in counted:
+                counted.add(reason.code)
+                texts.append(f"{len(alike)} inputs {_COUNTED[reason.code]}, {alike[0].subject} among them")
+        else:
+            texts.append(sentence(reason))
+    return "; ".join(dict.fromkeys(texts)) or "no cause is remembered"
+
+
+_COUNTED = {
+    Code.INPUT_CHANGED: "changed",
+    Code.INPUT_ADDED: "are new",
+    Code.INPUT_REMOVED: "are gone",
+    Code.INPUT_MAY_CHANGE: "may change",
+}
+
+
+def _opening(plan: Plan, node: _Node) -> str:
+    decision = plan.decisions.get(node.action)
+    if decision is not None and node.verb is not None:
+        return headline(decision)
+    state = headline(decision) if decision is not None else f"{node.action} is not part of this plan"
+    if node.trace is None:
+        return state
+    because = _because(node.reasons)
+    return f"{state}; it last ran in {node.trace.run}" + (f" because {because}" if because else "")
+
+
+def _line(graph: Graph, nodes: Mapping[str, _Node], links: Sequence[Link], action: str) -> str:
+    """From the action to one first cause; other first causes are counted."""
+    home = {name: link for link in links for name in link.actions}
+    way = [home[action]]
+    seen = {action}
+    node = nodes[action]
+    while True:
+        onward = next((m for m in node.makers if m in nodes and m not in seen), None)
+        if onward is None:
+            break
+        seen.add(onward)
+        node = nodes[onward]
+        if home[onward] is not way[-1]:
+            way.append(home[onward])
+    roots = list(dict.fromkeys(sentence(r) for n in nodes.values() if not n.makers for r in n.reasons))
+    own = [sentence(r) for r in node.reasons if r.code not in _FROM_UPSTREAM or not node.makers]
+    first = own[0] if own else "no cause is remembered"
+    others = len([r for r in roots if r != first])
+    ending = f" (and {others} other cause{'s' if others > 1 else ''})" if others else ""
+    return " ← ".join([*(link.name for link in way), first]) + ending
+
+
+def _target(graph: Graph, action: str) -> str:
+    known = graph.actions.get(action)
+    return known.target if known else action.partition("@")[0]
+
+
+def _because(reasons: Sequence[Reason]) -> str:
+    texts = []
+    for text in dict.fromkeys(map(sentence, reasons)):
+        match text:
+            case "forced" | "never built":
+                texts.append(f"it was {text}")
+            case "runs whenever it is asked for":
+                texts.append(f"it {text}")
+            case _:
+                texts.append(text)
+    if len(texts) > AT_MOST:
+        texts = [*texts[: AT_MOST - 1], f"and {len(texts) - AT_MOST + 1} more causes"]
+    return "; ".join(texts)
+
+
+def _changed(subject: str, old: Plain, new: Plain, *, absent: str = "none") -> str:
+    if old is None and new is None:
+        return f"{subject} changed"
+    before, now = _pair(absent if old is None else old, absent if new is None else new)
+    return f"{subject} changed" if before == now else f"{subject} changed {before} → {now}"
+
+
+def _digests(old: Plain, new: Plain) -> str:
+    if old is None or new is None or (isinstance(old, str) and "\n" in old):
+        return ""
+    before, now = _pair(old, new)
+    return "" if before == now else f" {before} → {now}"
+
+
+def _pair(old: Plain, new: Plain) -> tuple[str, str]:
+    """Both values short enough for a line, around the first place where they differ."""
+    before, now = _value(old), _value(new)
+    if before == now and type(old) is not type(new):
+        return f"{before} ({_kind(old)})", f"{now} ({_kind(new)})"
+    if len(before) <= LONGEST and len(now) <= LONGEST:
+        return before, now
+    same = 0
+    for a, b in zip(before, now, strict=False):
+        if a != b:
+            break
+        same += 1
+    start = max(0, same - LONGEST // 3)
+    return _window(before, start), _window(now, start)
+
+
+def _window(text: str, start: int) -> str:
+    cut = text[start : start + LONGEST]
+    return ("…" if start else "") + cut + ("…" if start + LONGEST < len(text) else "")
+
+
+def _value(value: Plain) -> str:
+    if isinstance(value, str):
+        if len(value) == 32 and all(c in "0123456789abcdef" for c in value):
+            return value[:4] + "…"
+        return " ".join(value.split()) if "\n" in value else value or '""'
+    return canonical_text(value)
+
+
+def _kind(value: Plain) -> str:
+    names = {"str": "text", "int": "integer", "float": "float", "bool": "boolean", "NoneType": "none"}
+    return names[type(value).__name__]
+
+
+def _age(limit: Plain, age: Plain) -> str:
+    if _is_number(age) and _is_number(limit):
+        return f": {show_seconds(age)} old, the limit is {show_seconds(limit)}"
+    return f": {show_seconds(age)} old" if _is_number(age) else ""
+
+
+def _is_number(value: Plain) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,71 @@
+"""Graph and snapshot to plan: the same judge as a build's, where whatever would run answers "unknown"."""
+
+from collections.abc import Iterable, Mapping
+
+from mlmake.model.decision import Decision, Verb
+from mlmake.model.digest import UNKNOWN, Version
+from mlmake.model.graph import Action, Graph
+from mlmake.model.plan import Plan, Request
+from mlmake.model.reason import Code, Reason
+from mlmake.model.snapshot import Snapshot
+from mlmake.planning.evidence import Settled, gather
+from mlmake.planning.judge import decide
+
+
+def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
+    """What a build of `request` would do in the world of `snapshot`."""
+    order = closure(graph, request.actions)
+    decisions: dict[str, Decision] = {}
+    settled: dict[str, Settled] = {}
+    for name in order:
+        action = graph.actions[name]
+        if action.is_group or action.is_phony:
+            continue
+        decision = decide(gather(action, graph, request=request, snapshot=snapshot, settled=settled))
+        decisions[name] = decision
+        settled[name] = outlook(action, decision)
+    for name in reversed(order):
+        if graph.actions[name].is_phony and (verb := _phony_verb(name, graph, order, request, decisions)):
+            decisions[name] = Decision(name, verb, (Reason(Code.ALWAYS),))
+    expected = {}
+    for name in order:
+        if name in decisions and (latest := snapshot.memory.latest(name)):
+            expected[name] = latest.seconds
+    return Plan(request, {name: decisions[name] for name in order if name in decisions}, expected)
+
+
+def outlook(action: Action, decision: Decision) -> Settled:
+    """What an action will come to, as far as its decision tells."""
+    if decision.verb in (Verb.SKIP, Verb.RESTORE) and decision.result is not None:
+        versions: dict[str, Version] = {p.path: p.digest for p in decision.result.outputs}
+        return Settled(versions, in_place=decision.verb is Verb.SKIP)
+    return Settled({output.path: UNKNOWN for output in action.outputs}, in_place=False)
+
+
+def closure(graph: Graph, wanted: Iterable[str]) -> list[str]:
+    """The actions named and all they need, upstream first, otherwise in the order named."""
+    order: list[str] = []
+    done: set[str] = set()
+    stack: list[tuple[str, bool]] = [(name, False) for name in reversed(tuple(wanted))]
+    while stack:
+        name, expanded = stack.pop()
+        if expanded:
+            order.append(name)
+        elif name not in done:
+            done.add(name)
+            action = graph.actions[name]
+            stack.append((name, True))
+            stack += [(need, False) for need in reversed(action.upstream + action.after) if need not in done]
+    return order
+
+
+def _phony_verb(
+    name: str, graph: Graph, order: Iterable[str], request: Request, decisions: Mapping[str, Decision]
+) -> Verb | None:
+    """A phony runs when it is named, or just before something that has it in `after` runs."""
+    if name in request.actions:
+        return Verb.RUN
+    verbs = {decisions[other].verb for other in order if other in decisions and name in graph.actions[other].after}
+    if Verb.RUN in verbs:
+        return Verb.RUN
+    return Verb.MAYBE if Verb.MAYBE in verbs else None

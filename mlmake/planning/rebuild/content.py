@@ -1,0 +1,71 @@
+"""The cues of content: inputs and outputs beside those of a remembered result; they know no time and no tolerance."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from mlmake.model.digest import MISSING, UNKNOWN, Version
+from mlmake.model.reason import Code, Reason
+from mlmake.model.trace import Product, Trace
+from mlmake.planning.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the present inputs differ from those of a result: for certain, and which paths are not known yet."""
+
+    reasons: tuple[Reason, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Everything is known and nothing differs."""
+        return not self.reasons and not self.unknown
+
+
+def compare(evidence: Evidence, trace: Trace) -> Comparison:
+    """The present inputs beside those that `trace` was made from, declared and discovered ones."""
+    reasons: list[Reason] = []
+    unknown = list(evidence.open_patterns)
+    if evidence.open_patterns or evidence.inputs != trace.inputs:
+        before = dict(trace.inputs)
+        for path, version in evidence.inputs:
+            if path not in before:
+                reasons.append(Reason(Code.INPUT_ADDED, path, None, shown(version)))
+            elif version is UNKNOWN:
+                unknown.append(path)
+            elif version != before[path]:
+                reasons.append(Reason(Code.INPUT_CHANGED, path, before[path], shown(version)))
+        now = dict(evidence.inputs)
+        reasons += [
+            Reason(Code.INPUT_REMOVED, path, digest, None)
+            for path, digest in trace.inputs
+            if path not in now and not any(fnmatchcase(path, p) for p in evidence.open_patterns)
+        ]
+        if not reasons and not unknown:
+            reasons.append(Reason(Code.INPUT_CHANGED, "the order of the inputs"))
+    declared = {path for path, _ in evidence.inputs}
+    for path, digest in trace.discovered:
+        if path in declared:
+            continue
+        version = evidence.version(path)
+        if version is UNKNOWN:
+            unknown.append(path)
+        elif version != digest:
+            reasons.append(Reason(Code.CODE_CHANGED, path, digest, shown(version)))
+    return Comparison(tuple(reasons), tuple(unknown))
+
+
+def spoiled(evidence: Evidence, trace: Trace) -> Iterator[tuple[Reason, Product]]:
+    """The outputs of a result that are not on disk as it left them."""
+    for product in trace.outputs:
+        version = evidence.version(product.path)
+        if version is MISSING:
+            yield Reason(Code.OUTPUT_MISSING, product.path), product
+        elif version != product.digest:
+            yield Reason(Code.OUTPUT_ALTERED, product.path, product.digest, shown(version)), product
+
+
+def shown(version: Version) -> str | None:
+    """A version for a reason: its digest, or none where nothing is there or it is not known."""
+    return version if isinstance(version, str) else None

@@ -1,0 +1,131 @@
+"""The built-in choice of the best of a fan-out: metrics in, manifest out; it reads and writes no file."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlmake.model.graph import Action, Select
+from mlmake.model.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """An instance that may be chosen, with its last result, and the metrics it is judged by."""
+
+    action: Action
+    result: Trace
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen, best first, as the manifest's bytes; who lost; what the user should know."""
+
+    manifest: bytes
+    losers: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class NothingToSelect(Exception):
+    """No entrant is left; the message has the figures and a hint."""
+
+
+def enter(
+    select: Select, actions: Mapping[str, Action], results: Mapping[str, Trace]
+) -> tuple[list[Entrant], list[str]]:
+    """The entrants in order, and warnings for those left out.
+
+    With `pick` the metrics are those of the candidates and the entries those of the picked instances with the same
+    values in the keys that both have.
+    """
+    if not select.pick:
+        return [Entrant(actions[n], results[n], results[n].metrics) for n in select.candidates if n in results], []
+    entrants, warnings = [], []
+    for name in select.pick:
+        picked = actions[name]
+        if name not in results:
+            continue
+        matching = [
+            n
+            for n in select.candidates
+            if n in results and all(actions[n].keys[k] == v for k, v in picked.keys.items() if k in actions[n].keys)
+        ]
+        if len(matching) == 1:
+            entrants.append(Entrant(picked, results[name], results[matching[0]].metrics))
+        else:
+            warnings.append(f"{name} is left out: {len(matching)} instances of the inputs have its keys")
+    return entrants, warnings
+
+
+def choose(select: Select, entrants: Sequence[Entrant]) -> Choice:
+    """The best `top` in each group of `per`; ties keep the order of the entrants. Raises NothingToSelect."""
+    warnings, candidates = [], []
+    for entrant in entrants:
+        value = entrant.metrics.get(select.by)
+        if value is None or math.isnan(value):
+            have = "is not a number" if value is not None else "is missing"
+            warnings.append(f"{entrant.action.id} is no candidate: its metric {select.by} {have}")
+        else:
+            candidates.append((value, entrant))
+    if not candidates:
+        raise NothingToSelect(_no_metric(select, entrants))
+    groups: dict[tuple[str, ...], list[tuple[float, Entrant]]] = {}
+    for value, entrant in candidates:
+        groups.setdefault(tuple(str(entrant.action.keys.get(k)) for k in select.per), []).append((value, entrant))
+    selected: list[tuple[int, Entrant]] = []
+    for group, members in groups.items():
+        allowed = [(v, e) for v, e in members if _within(v, select)]
+        if not allowed and select.per:
+            shown = ", ".join(f"{k}={v}" for k, v in zip(select.per, group, strict=True))
+            warnings.append(f"no entry for {shown}: none is within the limits of {select.by}")
+        allowed.sort(key=lambda pair: pair[0], reverse=select.order == "max")
+        selected += [(rank, e) for rank, (_, e) in enumerate(allowed[: select.top], start=1)]
+    if not selected:
+        raise NothingToSelect(_out_of_limits(select, candidates))
+    chosen = {entrant.action.id for _, entrant in selected}
+    losers = tuple(entrant.action.id for _, entrant in candidates if entrant.action.id not in chosen)
+    document = {"selected": [_entry(rank, entrant) for rank, entrant in selected]}
+    manifest = json.dumps(document, indent=2, ensure_ascii=True).encode() + b"\n"
+    return Choice(manifest, losers, tuple(warnings))
+
+
+def _within(value: float, select: Select) -> bool:
+    return (select.min is None or value >= select.min) and (select.max is None or value <= select.max)
+
+
+def _entry(rank: int, entrant: Entrant) -> dict[str, object]:
+    outputs = {
+        product.name or product.path: {"path": product.path, "digest": product.digest}
+        for product in entrant.result.outputs
+    }
+    return {
+        "target": entrant.action.target,
+        "instance": entrant.action.id,
+        "keys": {key: _plain(value) for key, value in entrant.action.keys.items()},
+        "rank": rank,
+        "outputs": outputs,
+        "metrics": {key: _plain(value) for key, value in entrant.metrics.items()},
+    }
+
+
+def _plain(value: object) -> object:
+    """What JSON has no word for goes in as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _no_metric(select: Select, entrants: Sequence[Entrant]) -> str:
+    if not entrants:
+        return "there is nothing to choose from: no instance has a result"
+    offered = sorted({name for entrant in entrants for name in entrant.metrics})
+    if not offered:
+        return f"no instance has the metric {select.by}: name the output with the metrics by `metrics = …`"
+    return f"no instance has the metric {select.by}; there are {', '.join(offered)}"
+
+
+def _out_of_limits(select: Select, candidates: Sequence[tuple[float, Entrant]]) -> str:
+    limits = [f"{word} {limit}" for word, limit in (("min", select.min), ("max", select.max)) if limit is not None]
+    figures = ", ".join(f"{entrant.action.id} {value:g}" for value, entrant in candidates[:10])
+    return f"none is within {' and '.join(limits)} of {select.by}: {figures}"
