@@ -1,0 +1,128 @@
+"""One attempt of one action from clearing its outputs to having them kept; it does not know what is built next."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlmake.model.digest import Digest, Version
+from mlmake.model.graph import Action
+from mlmake.model.job import Ended
+from mlmake.model.metrics import NotMetrics, flatten
+from mlmake.model.trace import Product
+from mlmake.ports import ContentStore, OutsideProject, StoreTrouble, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What came of an attempt.
+
+    `ended` is none if the step never started. `early` are inputs that had moved before it started, `late` those that
+    moved while it ran. `missing` are outputs that are not there though it succeeded. `error` says why it could not
+    start or be kept; `store_trouble` why its outputs are not in the store.
+    """
+
+    ended: Ended | None = None
+    products: tuple[Product, ...] = ()
+    discovered: Mapping[str, Digest] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    early: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    error: str | None = None
+    store_trouble: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Everything is there to be recorded."""
+        return (
+            self.ended is not None
+            and self.ended.succeeded
+            and not (self.early or self.late or self.missing or self.error)
+        )
+
+
+def attempt(
+    action: Action,
+    inputs: Sequence[tuple[str, Version]],
+    *,
+    job: str,
+    keep: Sequence[str],
+    execute: Callable[[], Ended],
+    workspace: Workspace,
+    store: ContentStore | None,
+) -> Attempted:
+    """Do the step, whole: on any failure the outputs are what they were before, except those in `keep`."""
+    if early := _moved(inputs, workspace):
+        return Attempted(early=early)
+    outputs = [output.path for output in action.outputs]
+    try:
+        workspace.clear(job, outputs, keep)
+    except (OSError, OutsideProject) as error:
+        workspace.put_back(job)
+        return Attempted(error=f"its outputs cannot be prepared: {error}")
+    ended = execute()
+    if not ended.succeeded:
+        workspace.put_back(job)
+        return Attempted(ended)
+    if missing := tuple(path for path in outputs if workspace.touched(path) is None):
+        workspace.put_back(job)
+        return Attempted(ended, missing=missing)
+    discovered, late = _discover(ended.loaded, {path for path, _ in inputs}, outputs, workspace)
+    if late := (*_moved(inputs, workspace), *late):
+        workspace.settle(job)
+        return Attempted(ended, late=late)
+    try:
+        metrics = _metrics(action, workspace)
+    except NotMetrics as error:
+        workspace.put_back(job)
+        return Attempted(ended, error=str(error))
+    products, trouble = _keep(action, workspace, store if action.policy.cache else None)
+    if missing := tuple(set(outputs) - {product.path for product in products}):
+        workspace.put_back(job)
+        return Attempted(ended, missing=missing)
+    return Attempted(ended, products, discovered, metrics, store_trouble=trouble)
+
+
+def _moved(inputs: Sequence[tuple[str, Version]], workspace: Workspace) -> tuple[str, ...]:
+    """The inputs that are not what they were when judged."""
+    return tuple(path for path, version in inputs if workspace.look_again(path) != version)
+
+
+def _discover(
+    loaded: Mapping[str, float], declared: set[str], outputs: Sequence[str], workspace: Workspace
+) -> tuple[dict[str, Digest], tuple[str, ...]]:
+    """The digests of the files that a step was seen to load, and those that changed after it had loaded them."""
+    discovered, late = {}, []
+    for path, seen in sorted(loaded.items()):
+        if path in declared or any(path == o or (o.endswith("/") and path.startswith(o)) for o in outputs):
+            continue
+        touched = workspace.touched(path)
+        version = workspace.look_again(path)
+        if touched is None or touched > seen or not isinstance(version, str):
+            late.append(path)
+        else:
+            discovered[path] = version
+    return discovered, tuple(late)
+
+
+def _metrics(action: Action, workspace: Workspace) -> dict[str, float]:
+    name = action.policy.metrics
+    path = next(
+        (output.path for output in action.outputs if name is not None and name in (output.name, output.path)), None
+    )
+    if path is None:
+        return {}
+    try:
+        return flatten(workspace.read(path))
+    except NotMetrics as error:
+        raise NotMetrics(f"its metrics {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise NotMetrics(f"its metrics {path} cannot be read: {error.strerror}") from error
+
+
+def _keep(action: Action, workspace: Workspace, store: ContentStore | None) -> tuple[tuple[Product, ...], str | None]:
+    """The outputs with their bytes in the store; without, and why, where it is in trouble."""
+    try:
+        found = [workspace.product(output.name, output.path, store=store) for output in action.outputs]
+    except StoreTrouble as trouble:
+        return _keep(action, workspace, None)[0], str(trouble)
+    return tuple(product for product in found if product is not None), None

@@ -1,0 +1,76 @@
+"""The sentences for what goes wrong in a build, each with its mend; it decides nothing."""
+
+from collections.abc import Sequence
+
+from mlmake.model.job import Ended, How
+from mlmake.model.units import show_seconds
+
+
+def missing_inputs(paths: Sequence[str]) -> str:
+    """An input that nobody makes is not there."""
+    be = "does" if len(paths) == 1 else "do"
+    return f"{_listed(paths)} {be} not exist and no target makes {'it' if len(paths) == 1 else 'them'}: check `inputs`"
+
+
+def ended_badly(ended: Ended, timeout: float | None) -> str:
+    """The step itself failed."""
+    if ended.how is How.TIMED_OUT:
+        return f"took longer than its timeout of {show_seconds(timeout or 0)} and was ended"
+    if ended.how is How.NOT_STARTED:
+        return ended.detail or "could not be started"
+    if ended.how is How.CANCELLED:
+        return "was cancelled"
+    said = f": {ended.detail}" if ended.detail else ""
+    if ended.code is not None and ended.code < 0:
+        return f"was ended by signal {-ended.code}{said}"
+    return f"ended with exit code {ended.code}{said}"
+
+
+def not_created(paths: Sequence[str]) -> str:
+    """The step succeeded without writing what it declares."""
+    return f"ended with exit code 0 but did not create {_listed(paths)}: check `outputs` and where the step writes"
+
+
+def disturbed(paths: Sequence[str]) -> str:
+    """Inputs were changed while the step ran."""
+    return f"{_listed(paths)} changed while it ran: its outputs are not remembered, the next build runs it again"
+
+
+def survivors(names: Sequence[str]) -> str:
+    """Processes outlived the step."""
+    return f"left processes behind, which were ended: {_listed(names)}"
+
+
+def not_cached(trouble: str) -> str:
+    """The content store cannot take anything more."""
+    return f"the build goes on without keeping results in the store: {trouble}"
+
+
+def undeclared(path: str, maker: str) -> str:
+    """A step loads what another target makes without saying so."""
+    return f"loads {path}, which {maker} makes: add it to `inputs`, so that the first build orders them too"
+
+
+def loops(path: str, maker: str) -> str:
+    """A step loads what is made from its own outputs."""
+    return f"loads {path}, which {maker} makes from its outputs: that closes a cycle"
+
+
+def blocked_by(names: Sequence[str]) -> str:
+    """Something upstream failed."""
+    return f"not started, because {_listed(names)} did not succeed"
+
+
+def refused() -> str:
+    """With --frozen nothing may run."""
+    return "would have to run, which --frozen forbids"
+
+
+def not_restored(run: str) -> str:
+    """The bytes of a remembered result turned out to be damaged."""
+    return f"the result of run {run} is damaged in the store and was dropped"
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,175 @@
+"""From an action with its inputs bound to a self-contained job; it knows the Mlfile's words, not how a job is run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlmake.mlfile.interpolate import fill_argv, fill_shell, fill_text
+from mlmake.model.digest import Value
+from mlmake.model.graph import Action, Argv, Call, Project, Shell
+from mlmake.model.job import FunctionCall, Job, Order, PathText, Process
+from mlmake.planning.evidence import Bound
+
+SHORTEST_SECRET = 4
+"""Characters from which on a passed-through value is masked in logs: shorter ones would mask ordinary text."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is the same for all jobs of a build. `root` is absolute; `environ` the caller's environment."""
+
+    root: str
+    python: str
+    project: Project
+    environ: Mapping[str, str]
+
+
+def make_job(
+    action: Action, bound: Sequence[Bound], *, name: str, attempt: int, log: str, cpus: float, around: Surroundings
+) -> Job:
+    """The order for one attempt of an action."""
+    inputs, outputs = _inputs(bound), _outputs(action)
+    parameters = nested(action.params)
+    scope: dict[str, object] = dict(action.keys) | {
+        "inputs": inputs,
+        "outputs": outputs,
+        "params": parameters,
+        "matrix": dict(action.keys),
+        "resources": _resources(action, cpus),
+        "target": action.target,
+        "instance": action.id,
+        "python": around.python,
+        "root": around.root,
+    }
+    context = {
+        "target": action.target,
+        "instance": action.id,
+        "attempt": attempt,
+        "matrix": dict(action.keys),
+        "inputs": inputs,
+        "outputs": outputs,
+        "params": parameters,
+    }
+    return Job(
+        id=name,
+        action=action.id,
+        order=_order(action, scope, context, around.project),
+        root=around.root,
+        env=_environment(action, context, cpus, around.environ),
+        log=log,
+        timeout=action.policy.timeout,
+        track=action.policy.track,
+        threads=max(1, int(cpus)),
+        secrets=tuple(v for n in action.passed if len(v := around.environ.get(n, "")) >= SHORTEST_SECRET),
+    )
+
+
+def _order(action: Action, scope: Mapping[str, object], context: Mapping[str, object], project: Project) -> Order:
+    match action.command:
+        case Shell(text):
+            return Process((*project.shell, fill_shell(text, scope)))
+        case Argv(words):
+            return Process(fill_argv(words, scope))
+        case Call() as call:
+            return FunctionCall(call.module, call.function, _arguments(call, action, scope), _with_paths(context))
+        case other:
+            raise AssertionError(f"{action.id}: a {type(other).__name__} is no job")
+
+
+def _arguments(call: Call, action: Action, scope: Mapping[str, object]) -> dict[str, object]:
+    """The keyword arguments that the function asks for, from what the action offers."""
+    inputs, outputs = scope["inputs"], scope["outputs"]
+    offered: dict[str, object] = {key: value for key, value in nested(action.params).items() if key not in scope}
+    offered |= {name.rpartition(".")[2]: value for name, value in action.params.items()}
+    for files in (inputs, outputs):
+        if isinstance(files, dict):
+            offered |= {name: _paths(value) for name, value in files.items()}
+    offered |= action.keys
+    always = {
+        "matrix": dict(action.keys),
+        "inputs": _paths(inputs),
+        "outputs": _paths(outputs),
+        "params": scope["params"],
+    }
+    asked = [name for name in call.arguments if name != "step"]
+    given = {name: always[name] if name in always else offered[name] for name in asked if name in {**offered, **always}}
+    if call.rest:
+        given |= {k: v for k, v in action.keys.items() if k not in given}
+    return given
+
+
+def _paths(value: object) -> object:
+    """The same with every path marked as one."""
+    if isinstance(value, str):
+        return PathText(value)
+    if isinstance(value, dict):
+        return {name: _paths(inner) for name, inner in value.items()}
+    return [_paths(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _with_paths(context: Mapping[str, object]) -> dict[str, object]:
+    return {**context, "inputs": _paths(context["inputs"]), "outputs": _paths(context["outputs"])}
+
+
+def _inputs(bound: Sequence[Bound]) -> list[str] | dict[str, str | list[str]]:
+    """Paths by name, one or a list each; of unnamed inputs one flat list."""
+    if any(b.input.name is not None for b in bound):
+        return {b.input.name or "": list(b.paths) if b.input.many else b.paths[0] for b in bound}
+    return list(dict.fromkeys(path for b in bound for path in b.paths))
+
+
+def _outputs(action: Action) -> list[str] | dict[str, str]:
+    if any(output.name is not None for output in action.outputs):
+        return {output.name or output.path: output.path for output in action.outputs}
+    return [output.path for output in action.outputs]
+
+
+def _resources(action: Action, cpus: float) -> dict[str, Value]:
+    wanted = action.policy.resources
+    count: Value = int(cpus) if float(cpus).is_integer() else cpus
+    return {"cpus": count, "memory": wanted.memory, "gpus": wanted.gpus or 0, **wanted.named}
+
+
+def nested(params: Mapping[str, Value]) -> dict[str, object]:
+    """Parameters by dotted names as nested tables."""
+    tree: dict[str, object] = {}
+    for name, value in params.items():
+        *parents, leaf = name.split(".")
+        node = tree
+        for part in parents:
+            inner = node.setdefault(part, {})
+            assert isinstance(inner, dict), f"parameter {name} lies below a value"
+            node = inner
+        node[leaf] = value
+    return tree
+
+
+def _environment(
+    action: Action, context: Mapping[str, object], cpus: float, environ: Mapping[str, str]
+) -> dict[str, str]:
+    threads = {name: str(max(1, int(cpus))) for name in THREAD_VARIABLES if name not in environ}
+    return {
+        **environ,
+        **threads,
+        **{name: str(fill_text(value, {})) if "{{" in value else value for name, value in action.env.items()},
+        "MLMAKE_TARGET": action.target,
+        "MLMAKE_INSTANCE": action.id,
+        "MLMAKE_PARAMS": json.dumps(_plain(context["params"]), ensure_ascii=True),
+        "MLMAKE_INPUTS": json.dumps(context["inputs"], ensure_ascii=True),
+        "MLMAKE_OUTPUTS": json.dumps(context["outputs"], ensure_ascii=True),
+    }
+
+
+def _plain(value: object) -> object:
+    """The same in JSON's words: dates, infinities and NaN as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
