@@ -71,6 +71,42 @@ def not_restored(run: str) -> str:
     return f"the result of run {run} is damaged in the store and was dropped"
 
 
+def not_restorable(error: Exception) -> str:
+    """The disk refuses what is put back."""
+    return f"its outputs cannot be restored: {error}"
+
+
+def unreadable(error: OSError) -> str:
+    """An input cannot be looked at."""
+    return f"its inputs cannot be read: {error}"
+
+
+def cancelled() -> str:
+    """It was ended from outside."""
+    return "was cancelled"
+
+
+def not_started(interrupted: bool) -> str:
+    """The build ended before its turn."""
+    return "not started, because the build was interrupted" if interrupted else "not started after a failure"
+
+
+def trimmed(failed: str) -> str:
+    """A sibling failed and `on_error = "trim"`."""
+    return f"not started, because its sibling {failed} failed"
+
+
+def tried_again(mishap: str, pause: float) -> str:
+    """There are retries left."""
+    return f"{mishap}; tried again in {pause:g} s"
+
+
+def interrupting(running: Sequence[str], *, again: bool) -> str:
+    """A signal has come."""
+    what = _listed(running) if running else "with nothing running"
+    return f"killing {what}" if again else f"stopping {what} (once more kills at once)"
+
+
 def _listed(names: Sequence[str], most: int = 5) -> str:
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,128 @@
+"""Where each action of a build stands, and who waits for whom; it decides nothing and starts nothing."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mlmake.model.decision import Decision
+from mlmake.model.event import GOOD, Outcome
+from mlmake.model.graph import Graph, Resources
+from mlmake.model.job import Job
+from mlmake.planning.evidence import Evidence, Settled
+
+
+class State(Enum):
+    """Where an action stands in a build; each with what holds when it is entered."""
+
+    DORMANT = "a phony that nobody has called for yet"
+    WAITING = "something upstream is not done"
+    READY = "all upstream is done and good: may be judged"
+    HELD = "judged stale; phonies it comes after are not done"
+    QUEUED = "judged stale; waits for room"
+    RUNNING = "an attempt, a restore or a pause between attempts is under way"
+    DONE = "has its outcome"
+
+
+@dataclass(slots=True)
+class Standing:
+    """What is known of one action in this build."""
+
+    state: State = State.WAITING
+    unmet: set[str] = field(default_factory=set)
+    decision: Decision | None = None
+    evidence: Evidence | None = None
+    attempts: int = 0
+    rejudged: int = 0
+    claimed: Resources | None = None
+    job_id: str = ""
+    job: Job | None = None
+    cancelled: bool = False
+    outcome: Outcome | None = None
+
+
+class Board:
+    """The standings of a build. Actions become `ready` here, and through `to` alone do they change their state."""
+
+    def __init__(self, graph: Graph, order: Sequence[str], named: Sequence[str]) -> None:
+        self.graph, self.order = graph, order
+        self.standing = {name: Standing() for name in order}
+        self.settled: dict[str, Settled] = {}
+        self.ready: deque[str] = deque()
+        self.dependents: dict[str, list[str]] = {name: [] for name in order}
+        for name in order:
+            action = graph.actions[name]
+            for need in action.upstream + action.after:
+                self.dependents[need].append(name)
+                if not (graph.actions[need].is_phony and need in action.after):
+                    self.standing[name].unmet.add(need)
+            if action.is_phony and name not in named:
+                self.standing[name].state = State.DORMANT
+
+    def __getitem__(self, name: str) -> Standing:
+        return self.standing[name]
+
+    def to(self, name: str, state: State) -> None:
+        """Every change of state goes through here."""
+        self.standing[name].state = state
+        if state is State.READY:
+            self.ready.append(name)
+
+    def begin(self) -> None:
+        """What waits for nothing is ready."""
+        for name in self.order:
+            if self.standing[name].state is State.WAITING and not self.standing[name].unmet:
+                self.to(name, State.READY)
+
+    def call_phonies(self, name: str) -> bool:
+        """Wake the phonies that come before a stale action; whether it has to wait for any."""
+        standing = self.standing[name]
+        for need in self.graph.actions[name].after:
+            other = self.standing[need]
+            if self.graph.actions[need].is_phony and other.outcome not in GOOD:
+                standing.unmet.add(need)
+                if other.state is State.DORMANT:
+                    self.to(need, State.WAITING if other.unmet else State.READY)
+        return bool(standing.unmet)
+
+    def finish(self, name: str, outcome: Outcome, settled: Settled | None = None) -> Iterator[str]:
+        """The outcome is known. What waited for it is ready; gives those held that wait for nothing any more."""
+        self.standing[name].outcome = outcome
+        self.to(name, State.DONE)
+        if settled is not None:
+            self.settled[name] = settled
+        if outcome not in GOOD:
+            return
+        for other in self.dependents[name]:
+            standing = self.standing[other]
+            if name not in standing.unmet:
+                continue
+            standing.unmet.discard(name)
+            if not standing.unmet and standing.state is State.WAITING:
+                self.to(other, State.READY)
+            elif not standing.unmet and standing.state is State.HELD:
+                yield other
+
+    def behind(self, name: str) -> Iterator[str]:
+        """What can no longer be built because `name` ended badly, nearest first; the caller finishes each."""
+        nearest = deque([name])
+        while nearest:
+            bad = nearest.popleft()
+            for other in self.dependents[bad]:
+                if bad in self.standing[other].unmet and self.standing[other].state is not State.DONE:
+                    yield other
+                    nearest.append(other)
+
+    def bad_needs(self, name: str) -> list[str]:
+        """Those of its needs that ended badly."""
+        action = self.graph.actions[name]
+        outcomes = [(need, self.standing[need].outcome) for need in action.upstream + action.after]
+        return [need for need, outcome in outcomes if outcome is not None and outcome not in GOOD]
+
+    def unfinished(self) -> list[str]:
+        """What has no outcome yet and was called for."""
+        return [n for n, s in self.standing.items() if s.state not in (State.DONE, State.DORMANT)]
+
+    def count(self, *outcomes: Outcome) -> int:
+        """How many actions ended so; groups do not count."""
+        return sum(s.outcome in outcomes and not self.graph.actions[n].is_group for n, s in self.standing.items())
