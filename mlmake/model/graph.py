@@ -43,7 +43,21 @@ class PartGlob:
     maker: str
 
 
-Item: TypeAlias = Leaf | Made | Part | PartGlob
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One output of the instances that a selection chose, best first; known once that has run.
+
+    `selector` is the action that selects, `manifest` the path of what it writes. `candidates` gives, for every
+    instance that may be chosen, the path of that output and the action that makes it.
+    """
+
+    output: str
+    selector: str
+    manifest: str
+    candidates: Mapping[str, str]
+
+
+Item: TypeAlias = Leaf | Made | Part | PartGlob | Chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlmake.model.digest import UNKNOWN, Digest, Version
-from mlmake.model.graph import Action, Graph, Input, Item, Leaf, Made, Part, PartGlob
+from mlmake.model.graph import Action, Chosen, Graph, Input, Item, Leaf, Made, Part, PartGlob
 from mlmake.model.plan import Request
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Product, Trace
+from mlmake.planning.selection import chosen_paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,15 @@ class Bound:
 class Evidence:
     """All that the rules may look at for one action.
 
-    `inputs` are its declared inputs as (path, version) in order, each path once; `open_patterns` are globs whose set
-    is not known yet. `last` is the last run of the present recipe, `latest` the last result under any recipe.
+    `inputs` are its declared inputs as (path, version) in order, each path once. `open` are items whose set of paths is
+    not known yet. `last` is the last run of the present recipe, `latest` the last result under any recipe.
     `results` gives all remembered results of the recipe, or those with a key, newest first.
     """
 
     action: Action
     inputs: tuple[tuple[str, Version], ...]
     bound: tuple[Bound, ...]
-    open_patterns: tuple[str, ...]
+    open: tuple[PartGlob | Chosen, ...]
     last: Trace | None
     latest: Trace | None
     results: Callable[[Digest | None], Sequence[Trace]]
@@ -55,13 +56,13 @@ def gather(
 ) -> Evidence:
     """Look up everything about one action, given what its upstream came to."""
     inputs: dict[str, Version] = {}
-    open_patterns: list[str] = []
+    unknown: list[PartGlob | Chosen] = []
     bound = []
     for declared in action.inputs:
         paths: list[str] = []
         for item in declared.items:
-            if isinstance(item, PartGlob) and not _in_place(item.maker, settled):
-                open_patterns.append(item.pattern)
+            if isinstance(item, PartGlob | Chosen) and not _in_place(_maker(item), settled):
+                unknown.append(item)
             for path in _paths(item, snapshot, settled):
                 if path not in inputs:
                     inputs[path] = _version(item, path, snapshot, settled)
@@ -79,7 +80,7 @@ def gather(
         action=action,
         inputs=tuple(inputs.items()),
         bound=tuple(bound),
-        open_patterns=tuple(open_patterns),
+        open=tuple(unknown),
         last=memory.last(action.recipe),
         latest=memory.latest(action.id),
         results=lambda key: memory.results(action.recipe, key),
@@ -93,12 +94,18 @@ def _in_place(maker: str, settled: Mapping[str, Settled]) -> bool:
     return maker in settled and settled[maker].in_place
 
 
+def _maker(item: PartGlob | Chosen) -> str:
+    return item.maker if isinstance(item, PartGlob) else item.selector
+
+
 def _paths(item: Item, snapshot: Snapshot, settled: Mapping[str, Settled]) -> Sequence[str]:
     match item:
         case Leaf(path) | Made(path, _) | Part(path, _):
             return (path,)
         case PartGlob(pattern, maker):
             return snapshot.listing(pattern) if _in_place(maker, settled) else ()
+        case Chosen(output, selector, manifest, _):
+            return chosen_paths(snapshot.read(manifest), output) if _in_place(selector, settled) else ()
 
 
 def _version(item: Item, path: str, snapshot: Snapshot, settled: Mapping[str, Settled]) -> Version:
@@ -109,3 +116,6 @@ def _version(item: Item, path: str, snapshot: Snapshot, settled: Mapping[str, Se
             return settled[maker].outputs.get(path, UNKNOWN) if maker in settled else UNKNOWN
         case Part(_, maker) | PartGlob(_, maker):
             return snapshot.version(path) if _in_place(maker, settled) else UNKNOWN
+        case Chosen(_, _, _, candidates):
+            maker = candidates[path]
+            return settled[maker].outputs.get(path, UNKNOWN) if maker in settled else UNKNOWN

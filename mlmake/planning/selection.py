@@ -90,6 +90,11 @@ def choose(select: Select, entrants: Sequence[Entrant]) -> Choice:
     return Choice(manifest, losers, tuple(warnings))
 
 
+def chosen_paths(manifest: bytes, output: str) -> list[str]:
+    """The paths of one output of the chosen instances, best first, as a manifest says."""
+    return [entry["outputs"][output]["path"] for entry in json.loads(manifest)["selected"]]
+
+
 def _within(value: float, select: Select) -> bool:
     return (select.min is None or value >= select.min) and (select.max is None or value <= select.max)
 

@@ -102,6 +102,7 @@ class Build:
             now=clock.now(),
             version=workspace.version,
             listing=workspace.listing,
+            read=workspace.read,
             memory=traces,
             stored=lambda product: product.object is not None and store.has(product.object),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from mlmake.model.digest import MISSING, UNKNOWN, Version
+from mlmake.model.graph import Chosen, PartGlob
 from mlmake.model.reason import Code, Reason
 from mlmake.model.trace import Product, Trace
 from mlmake.planning.evidence import Evidence
@@ -26,8 +27,8 @@ class Comparison:
 def compare(evidence: Evidence, trace: Trace) -> Comparison:
     """The present inputs beside those that `trace` was made from, declared and discovered ones."""
     reasons: list[Reason] = []
-    unknown = list(evidence.open_patterns)
-    if evidence.open_patterns or evidence.inputs != trace.inputs:
+    unknown = [item.pattern if isinstance(item, PartGlob) else item.manifest for item in evidence.open]
+    if evidence.open or evidence.inputs != trace.inputs:
         before = dict(trace.inputs)
         for path, version in evidence.inputs:
             if path not in before:
@@ -40,7 +41,7 @@ def compare(evidence: Evidence, trace: Trace) -> Comparison:
         reasons += [
             Reason(Code.INPUT_REMOVED, path, digest, None)
             for path, digest in trace.inputs
-            if path not in now and not any(fnmatchcase(path, p) for p in evidence.open_patterns)
+            if path not in now and not any(_may_hold(item, path) for item in evidence.open)
         ]
         if not reasons and not unknown:
             reasons.append(Reason(Code.INPUT_CHANGED, "the order of the inputs"))
@@ -54,6 +55,11 @@ def compare(evidence: Evidence, trace: Trace) -> Comparison:
         elif version != digest:
             reasons.append(Reason(Code.CODE_CHANGED, path, digest, shown(version)))
     return Comparison(tuple(reasons), tuple(unknown))
+
+
+def _may_hold(item: PartGlob | Chosen, path: str) -> bool:
+    """Whether an input whose set is not known yet may come to hold this path."""
+    return fnmatchcase(path, item.pattern) if isinstance(item, PartGlob) else path in item.candidates
 
 
 def spoiled(evidence: Evidence, trace: Trace) -> Iterator[tuple[Reason, Product]]:
