@@ -12,8 +12,8 @@ class Snapshot:
     """The time, what is on disk, what is remembered.
 
     `now` is seconds since the epoch, read once. `version` gives what is at a path; asked twice it answers the same.
-    `listing` gives the paths that match a pattern, by bytes; `read` the content of a file. `stored` says whether all bytes of an output of some
-    result can be had from the content store.
+    `listing` gives the paths that match a pattern, by bytes; `read` the content of a file. `stored` says whether all
+    bytes of an output of some result can be had from the content store.
     """
 
     now: float
