@@ -42,9 +42,13 @@ def sentence(reason: Reason) -> str:
         case Code.ENV_CHANGED:
             return "environment variable " + _changed(subject, old, new, absent="unset")
         case Code.CODE_CHANGED:
+            if old is None and new is not None:
+                return f"code of {subject} is new"
+            if new is None and old is not None:
+                return f"code of {subject} is gone"
             return f"code of {subject} changed" + _digests(old, new)
         case Code.INPUT_CHANGED:
-            if new is None or new == "missing":
+            if new is None and old is not None:
                 return f"input {subject} is missing"
             return f"{subject} changed" + _digests(old, new)
         case Code.INPUT_ADDED:
@@ -77,7 +81,7 @@ def sentence(reason: Reason) -> str:
         case Code.INPUT_MAY_CHANGE:
             return f"{subject} may change" if subject else "an input may change"
         case Code.CACHED:
-            return "an earlier result fits"
+            return "an earlier result fits" + (f" (run {subject})" if subject else "")
 
 
 def sentences(reasons: Sequence[Reason], *, most: int | None = None) -> str:
@@ -202,11 +206,12 @@ def _moved(plan: Plan, memory: Memory, node: _Node, maker: str) -> bool:
 
 
 def _fold(graph: Graph, nodes: Mapping[str, _Node]) -> tuple[Link, ...]:
-    groups: dict[tuple[object, ...], list[_Node]] = {}
+    groups: dict[tuple[str, Verb | None, object], list[_Node]] = {}
     for node in nodes.values():
+        cause: object
         target = _target(graph, node.action)
         if node.makers:
-            cause: object = (frozenset(_target(graph, m) for m in node.makers), frozenset(r.code for r in node.reasons))
+            cause = (frozenset(_target(graph, m) for m in node.makers), frozenset(r.code for r in node.reasons))
         else:
             cause = tuple(sentence(r) for r in node.reasons)
         groups.setdefault((target, node.verb, cause), []).append(node)
@@ -216,9 +221,9 @@ def _fold(graph: Graph, nodes: Mapping[str, _Node]) -> tuple[Link, ...]:
         links.append(
             Link(
                 min(node.depth for node in members),
-                str(target),
+                target,
                 tuple(node.action for node in members),
-                verb if isinstance(verb, Verb) else None,
+                verb,
                 reasons,
                 _told(reasons),
             )

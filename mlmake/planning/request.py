@@ -1,4 +1,4 @@
-"""What a user's words ask for: names, instances, globs and output paths to actions; it does not know if they are stale."""
+"""What words on a command line ask for, as actions; it does not know if these are up to date."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
