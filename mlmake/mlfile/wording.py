@@ -1,0 +1,268 @@
+"""What is said of mistakes in the text of an Mlfile: the sentences and hints; it does not find the mistakes."""
+
+import datetime
+import json
+from typing import TypeAlias
+
+from mlmake.mlfile.keypath import KeyPath, show_path
+
+Words: TypeAlias = tuple[str, str | None]
+"""What is wrong, and how to mend it."""
+
+_LONGEST = 40
+DURATIONS = "durations are written 90s, 15m, 6h, 14d, 2w, sums like 1d12h, or ISO 8601 like P14D"
+SIZES = "sizes are written 500 MB, 2 GiB or 4096 (bytes)"
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in the words of TOML."""
+    match value:
+        case bool():
+            return "a boolean"
+        case int():
+            return "an integer"
+        case float():
+            return "a float"
+        case str():
+            return "a string"
+        case list() | tuple():
+            return "an array"
+        case dict():
+            return "a table"
+        case datetime.datetime():
+            return "a date-time"
+        case datetime.date():
+            return "a date"
+        case datetime.time():
+            return "a time"
+        case None:
+            return "null"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def shown(value: object) -> str:
+    """A value as it is written in TOML, if it is short and plain; else its kind."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case str() if len(value) <= _LONGEST:
+            return json.dumps(value, ensure_ascii=False)
+        case str():
+            return json.dumps(value[:_LONGEST], ensure_ascii=False)[:-1] + '…"'
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return value.isoformat()
+        case _:
+            return kind_of(value)
+
+
+def meant(near: str | None) -> str | None:
+    """The did-you-mean hint."""
+    return None if near is None else f"did you mean `{near}`?"
+
+
+def table_name(where: KeyPath) -> str:
+    """A table as its header is written."""
+    return f"[{show_path(where)}]" if where else "the Mlfile"
+
+
+# ---- the file as bytes -------------------------------------------------------------------------------------------
+
+
+def too_big(size: int, cap: int) -> Words:
+    """The text is longer than anybody writes."""
+    return f"the file is too big: {size} bytes, the limit is {cap}", "keep data in files of its own and name them here"
+
+
+def not_utf8(byte: int) -> Words:
+    """A byte that is no UTF-8."""
+    return f"this is not UTF-8 text (byte 0x{byte:02x})", "save the file as UTF-8"
+
+
+def not_utf8_but_16() -> Words:
+    """The mark of UTF-16."""
+    return "this is UTF-16 text, not UTF-8", "save the file as UTF-8"
+
+
+def key_too_deep(parts: int, cap: int) -> Words:
+    """A dotted key with too many parts."""
+    return f"this key has {parts} parts, the limit is {cap}", None
+
+
+def value_too_deep(cap: int) -> Words:
+    """Arrays in arrays in arrays."""
+    return f"arrays and tables are nested more than {cap} deep here", None
+
+
+# ---- keys and types ----------------------------------------------------------------------------------------------
+
+
+def unknown_table(name: str, near: str | None) -> Words:
+    """A key at the top that is none of ours."""
+    hint = meant(near) or "an Mlfile has [project], [params], [env], [resources], [cache], [target.NAME], [serve.NAME]"
+    return f"unknown table `{name}`", hint
+
+
+def unknown_key(table: KeyPath, key: str, near: str | None) -> Words:
+    """A key that its table does not have."""
+    return f"unknown key `{show_path((key,))}` in {table_name(table)}", meant(near)
+
+
+def key_below_its_table(table: KeyPath, key: str, below: KeyPath) -> Words:
+    """A key of a target written under the header of one of its sub-tables, which is TOML's own trap."""
+    return (
+        f"`{key}` is in {table_name(below)}, where it means something else",
+        f"after a header all keys belong to it: put `{key}` above {table_name(below)}",
+    )
+
+
+def missing_key(table: KeyPath, key: str, form: str) -> Words:
+    """A key that its table must have."""
+    return f"{table_name(table)} needs `{key}`", f"`{key}` is {form}"
+
+
+def wrong_type(where: KeyPath, form: str, value: object, *, same_type: bool, near: str | None) -> Words:
+    """A value of another type, or one outside of what the key takes."""
+    said = shown(value) if same_type else kind_of(value)
+    hint = None if near is None else f'did you mean "{near}"?'
+    return f"`{show_path(where[-1:] if isinstance(where[-1], str) else where[-2:])}` must be {form}, not {said}", hint
+
+
+def bad_name(kind: str, name: str) -> Words:
+    """A name with letters that names must not have."""
+    better = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)
+    better = better if better[:1].isalpha() or better[:1] == "_" else f"_{better}"
+    return (
+        f"{json.dumps(name, ensure_ascii=False)} cannot be the name of a {kind}",
+        f"names are letters, digits, `_` and `-`, the first no digit: `{better}`",
+    )
+
+
+# ---- TOML's own mistakes -----------------------------------------------------------------------------------------
+
+
+def opened_twice(table: KeyPath) -> Words:
+    """A header that was there before."""
+    return (
+        f"{table_name(table)} is opened twice",
+        "TOML opens each table once: put these keys under the first header, above any sub-table like "
+        f"[{show_path((*table, 'matrix'))}]"
+        if table[:1] == ("target",) and len(table) == 2
+        else "TOML opens each table once: put these keys under the first header",
+    )
+
+
+def first_here() -> str:
+    """The label of the other place of something that is there twice."""
+    return "first here"
+
+
+def set_twice(where: KeyPath) -> Words:
+    """A key that was set before."""
+    return f"`{show_path(where)}` is set twice", "remove one of the two"
+
+
+def closed_table(where: KeyPath) -> Words:
+    """Something added to a table or array that was written as a whole."""
+    return (
+        f"`{show_path(where)}` was written as a whole, nothing can be added to it",
+        "write it either as one value with { } or [ ], or under headers, not both",
+    )
+
+
+def control_character(char: str) -> Words:
+    """A character that no text has."""
+    if char == "\r":
+        return "a carriage return stands here by itself", "end lines with a line feed"
+    return (
+        f"the control character U+{ord(char):04X} is not allowed here",
+        'in a string write it as an escape like "\\u0007"',
+    )
+
+
+CURLY = "“”„‘’«»"
+
+
+def curly_quote(char: str) -> Words:
+    """A quote of a word processor."""
+    return f"{char} is no quote of TOML", "use straight quotes: \" or '"
+
+
+def no_equals(before: str, rest: str, *, tab: bool) -> Words:
+    """A line that starts like a key and goes on otherwise."""
+    if rest.startswith(":"):
+        return "`=` is missing", f"TOML writes `{before} = …`, not `{before}: …`"
+    if tab:
+        return "`=` is missing", 'commands are not indented lines: write run = "…" in the target\'s table'
+    return "`=` is missing", f"write `{before} = …`" if before else None
+
+
+def no_value() -> Words:
+    """Nothing where a value is needed."""
+    return "a value is missing", 'a value is "text", 1, 1.5, true, a date, [ … ] or { … }'
+
+
+_LITERALS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
+
+
+def bare_value(word: str) -> Words:
+    """Something that is no value of TOML, most often text without quotes."""
+    if word.lower() in _LITERALS:
+        return f"`{word}` is no value of TOML", f"write {_LITERALS[word.lower()]}"
+    if word.lower() in ("none", "null", "nil"):
+        return f"`{word}` is no value of TOML", "leave the key out"
+    if word.startswith("."):
+        return f"`{word}` is no value of TOML", f"numbers start with a digit: 0{word}"
+    return f"`{word}` is no value of TOML", f"put text in quotes: {json.dumps(word, ensure_ascii=False)}"
+
+
+def more_on_line(rest: str) -> Words:
+    """Something after a finished statement."""
+    return f"`{rest[:_LONGEST]}` is left over on this line", "put each key on a line of its own"
+
+
+def open_string() -> Words:
+    """A string that is not closed."""
+    return "the string is not closed", 'end it with its quote; text over several lines stands between """ and """'
+
+
+def backslash() -> Words:
+    """A backslash that begins no escape."""
+    return "this backslash begins no escape of TOML", "write \\\\, or put the text in single quotes: '…'"
+
+
+def open_bracket(closer: str, what: str) -> Words:
+    """An array or inline table that goes on wrongly."""
+    return f"`,` or `{closer}` is missing in this {what}", None
+
+
+def open_header() -> Words:
+    """A header that goes on after its name."""
+    return "`]` is missing after the name of this table", "names are letters, digits, `_` and `-`"
+
+
+def no_key() -> Words:
+    """Nothing where a name is needed."""
+    return "a name is missing", None
+
+
+def bad_key(char: str) -> Words:
+    """A name with a character that bare keys do not have."""
+    return f"`{char}` cannot begin a name", "names are letters, digits, `_` and `-`; others go in quotes"
+
+
+def bad_date() -> Words:
+    """A date that no calendar has."""
+    return "there is no such date or time", "dates are written 2026-01-31, times 07:30:00; put other text in quotes"
+
+
+def bad_number() -> Words:
+    """An integer too long to be read."""
+    return "a number in this file is too long to be read", "put text in quotes"
+
+
+def not_toml(message: str) -> Words:
+    """A mistake of TOML's syntax that is too rare for a sentence of its own."""
+    return f"not TOML: {message[:1].lower()}{message[1:]}", None
