@@ -1,0 +1,208 @@
+"""Plans as JSON documents and as tables of text; it does not know how a plan came about."""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+
+from mlmake.model.decision import Decision, Verb
+from mlmake.model.graph import Graph
+from mlmake.model.plan import Plan
+from mlmake.model.reason import Code
+from mlmake.model.trace import Failure
+from mlmake.model.units import show_seconds
+from mlmake.planning.explain import AT_MOST, Chain, sentences
+from mlmake.views.jsonl import Json, reasons
+from mlmake.views.screen import Screen, columns, printable
+
+SCHEMA = "mlmake.plan/1"
+
+
+class State(StrEnum):
+    """How a target stands, in one word."""
+
+    UP_TO_DATE = "up to date"
+    FRESH = "fresh"
+    STALE = "stale"
+    MISSING = "missing"
+    FAILED = "failed"
+
+
+STATES: Mapping[State, tuple[str, str, str]] = {
+    State.UP_TO_DATE: ("✓", "+", "good"),
+    State.FRESH: ("✓", "+", "good"),
+    State.STALE: ("○", "o", "warn"),
+    State.MISSING: ("○", "o", "warn"),
+    State.FAILED: ("✗", "!", "bad"),
+}
+
+VERBS: Mapping[Verb, tuple[str, str, str]] = {
+    Verb.RUN: ("▶", ">", "busy"),
+    Verb.RESTORE: ("↺", "<", "good"),
+    Verb.SKIP: ("·", ".", "dim"),
+    Verb.MAYBE: ("?", "?", "warn"),
+}
+
+FailureOf = Callable[[str], Failure | None]
+
+
+def state_of(decision: Decision, failure: Failure | None) -> State:
+    """One word for a decision, and for how the last attempt ended."""
+    codes = {reason.code for reason in decision.reasons}
+    if decision.verb is Verb.SKIP:
+        return State.FRESH if Code.FRESH in codes else State.UP_TO_DATE
+    if failure is not None:
+        return State.FAILED
+    return State.MISSING if codes & {Code.NEVER_BUILT, Code.OUTPUT_MISSING} else State.STALE
+
+
+def plan_document(graph: Graph, plan: Plan, *, failure_of: FailureOf | None = None) -> dict[str, Json]:
+    """The document of `plan --json`; with `failure_of` the one of `status --json`, which adds each target's state."""
+    targets = []
+    for name, decision in plan.decisions.items():
+        target: dict[str, Json] = {
+            "target": _target(graph, name),
+            "instance": name,
+            "decision": decision.verb.value,
+            "reasons": reasons(decision.reasons),
+            "expected_seconds": plan.expected.get(name),
+            "left_seconds": _left(decision),
+        }
+        if failure_of:
+            failure = failure_of(name)
+            target["state"] = state_of(decision, failure).value
+            target["failed_in"] = failure.run if failure and decision.verb is not Verb.SKIP else None
+        targets.append(target)
+    return {
+        "schema": SCHEMA,
+        "run": plan.count(Verb.RUN),
+        "restore": plan.count(Verb.RESTORE),
+        "skip": plan.count(Verb.SKIP),
+        "maybe": plan.count(Verb.MAYBE),
+        "targets": targets,
+        "next_due": plan.next_due,
+    }
+
+
+def chain_document(action: str, chain: Chain) -> dict[str, Json]:
+    """The document of `why --json`."""
+    links = [
+        {
+            "depth": link.depth,
+            "target": link.target,
+            "instances": list(link.actions),
+            "decision": link.verb.value if link.verb else None,
+            "reasons": reasons(link.reasons),
+            "text": link.text,
+        }
+        for link in chain.links
+    ]
+    return {
+        "schema": "mlmake.why/1",
+        "instance": action,
+        "sentence": chain.sentence,
+        "chain": chain.line,
+        "links": links,
+    }
+
+
+def plan_lines(plan: Plan, screen: Screen, *, everything: bool = False) -> list[str]:
+    """What would run and why, a line each, then the counts and the time it may take."""
+    shown = [(n, d) for n, d in plan.decisions.items() if everything or d.verb is not Verb.SKIP]
+    lines = _columns(
+        (
+            (*VERBS[decision.verb], decision.verb.value),
+            name,
+            _expected(plan, name, decision),
+            sentences(decision.reasons, most=AT_MOST),
+        )
+        for name, decision in shown
+    )
+    return [*(_row(cells, screen) for cells in lines), plan_summary(plan)]
+
+
+def plan_summary(plan: Plan) -> str:
+    """How much would run, be restored or perhaps run, and how long the runs took last time, one after another."""
+    run, restore = plan.count(Verb.RUN), plan.count(Verb.RESTORE)
+    maybe, skip = plan.count(Verb.MAYBE), plan.count(Verb.SKIP)
+    if not run + restore + maybe:
+        return f"nothing to do: {skip} up to date"
+    counts = ((run, "to run"), (restore, "to restore"), (maybe, "may run"), (skip, "up to date"))
+    told = ", ".join(f"{count} {word}" for count, word in counts if count)
+    known = [plan.expected[n] for n, d in plan.decisions.items() if d.verb is Verb.RUN and n in plan.expected]
+    if not run or not known:
+        return told
+    unknown = f", {run - len(known)} of them for the first time" if len(known) < run else ""
+    return f"{told}; the runs took {show_seconds(sum(known))} of work last time{unknown}"
+
+
+def status_lines(plan: Plan, screen: Screen, *, failure_of: FailureOf) -> list[str]:
+    """One line a target: how it stands and why."""
+    rows = []
+    for name, decision in plan.decisions.items():
+        failure = failure_of(name)
+        state = state_of(decision, failure)
+        why = "" if state is State.UP_TO_DATE else sentences(decision.reasons, most=AT_MOST)
+        if state is State.FAILED and failure:
+            code = f" with exit code {failure.exit_code}" if failure.exit_code is not None else ""
+            why = f"{failure.outcome}{code} in run {failure.run}; {why}"
+        rows.append(((*STATES[state], state.value), name, "", why))
+    return [_row(cells, screen) for cells in _columns(rows)]
+
+
+def chain_lines(chain: Chain, screen: Screen) -> list[str]:
+    """One sentence, the way to the first cause, then each link with its causes."""
+    lines = [screen.paint(printable(chain.sentence), "bold")]
+    if len(chain.links) < 2:
+        return lines
+    lines += [printable(chain.line), ""]
+    width = max(columns(printable(link.name)) for link in chain.links)
+    verb_width = max(len(link.verb.value) if link.verb else 4 for link in chain.links)
+    for link in chain.links:
+        name = printable(link.name)
+        verb = link.verb.value if link.verb else "done"
+        style = VERBS[link.verb][2] if link.verb else "good"
+        shown = screen.paint(f"{verb:<{verb_width}}", style)
+        lines.append(f"  {name}{' ' * (width - columns(name))}  {shown}  {printable(link.text)}")
+    return lines
+
+
+Cells = tuple[tuple[str, str, str, str], str, str, str]
+
+
+def _columns(rows: Iterable[Cells]) -> list[Cells]:
+    """The same cells, padded to the widest of their column."""
+    known = [(mark, printable(name), time, printable(why)) for mark, name, time, why in rows]
+    words = max((len(mark[3]) for mark, *_ in known), default=0)
+    names = max((columns(name) for _, name, _, _ in known), default=0)
+    times = max((len(time) for _, _, time, _ in known), default=0)
+    return [
+        (
+            (mark[0], mark[1], mark[2], f"{mark[3]:<{words}}"),
+            name + " " * (names - columns(name)),
+            f"{time:>{times}}",
+            why,
+        )
+        for mark, name, time, why in known
+    ]
+
+
+def _row(cells: Cells, screen: Screen) -> str:
+    (symbol, ascii_symbol, style, word), name, time, why = cells
+    head = screen.paint(f"{screen.mark(symbol, ascii_symbol)} {word}", style)
+    return "  ".join(part for part in (head, name, time, why) if part).rstrip()
+
+
+def _expected(plan: Plan, name: str, decision: Decision) -> str:
+    if decision.verb not in (Verb.RUN, Verb.MAYBE) or name not in plan.expected:
+        return ""
+    return show_seconds(plan.expected[name])
+
+
+def _left(decision: Decision) -> float | None:
+    for reason in decision.reasons:
+        if reason.code is Code.FRESH and isinstance(reason.new, int | float):
+            return float(reason.new)
+    return None
+
+
+def _target(graph: Graph, name: str) -> str:
+    return graph.actions[name].target if name in graph.actions else name.partition("@")[0]

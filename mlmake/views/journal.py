@@ -1,0 +1,55 @@
+"""Keeps all events of a run beside its logs; what it cannot write costs the journal, never the build."""
+
+import os
+from types import TracebackType
+from typing import BinaryIO
+
+from mlmake.model.event import Event, Outcome, OutputText, RunStarted, TargetFinished
+from mlmake.views.jsonl import line
+
+NAME = "events.jsonl"
+
+
+class Journal:
+    """Writes each event but the steps' output (that is in their logs) to `FOLDER/RUN/events.jsonl`.
+
+    `trouble` is what went wrong, once it has; nothing is written from then on.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._file: BinaryIO | None = None
+        self.trouble: str | None = None
+
+    def take(self, event: Event) -> None:
+        """Write one event; all but targets that were skipped are there for others at once."""
+        if self.trouble or isinstance(event, OutputText):
+            return
+        try:
+            if isinstance(event, RunStarted):
+                self.close()
+                folder = os.path.join(self._folder, event.run)
+                os.makedirs(folder, exist_ok=True)
+                self._file = open(os.path.join(folder, NAME), "ab")  # noqa: SIM115 - kept open for the run
+            if self._file:
+                self._file.write(line(event) + b"\n")
+                if not (isinstance(event, TargetFinished) and event.outcome is Outcome.SKIPPED):
+                    self._file.flush()
+        except OSError as error:
+            self.trouble = f"the events of this run are not kept: {error}"
+            self.close()
+
+    def close(self) -> None:
+        """The run is over."""
+        file, self._file = self._file, None
+        try:
+            if file:
+                file.close()
+        except OSError as error:
+            self.trouble = self.trouble or f"the events of this run are not kept: {error}"
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()

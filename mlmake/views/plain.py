@@ -1,0 +1,152 @@
+"""Events as lines of text, one a finished target; it does not know where the lines go."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import assert_never
+
+from mlmake.model.event import (
+    Event,
+    Hashing,
+    MetricsReported,
+    ModelsChanged,
+    Outcome,
+    OutputText,
+    RunFinished,
+    RunStarted,
+    TargetFinished,
+    TargetStarted,
+    Warned,
+)
+from mlmake.model.units import show_seconds
+from mlmake.planning.explain import sentences
+from mlmake.views.screen import Screen, printable
+
+Tail = Callable[[str], Sequence[str]]
+"""Gives the last lines of the log at a path."""
+
+MARKS = {
+    Outcome.RAN: ("✓", "+", "good"),
+    Outcome.RESTORED: ("↺", "<", "good"),
+    Outcome.SKIPPED: ("·", ".", "dim"),
+    Outcome.FAILED: ("✗", "!", "bad"),
+    Outcome.CANCELLED: ("■", "#", "warn"),
+    Outcome.TIMED_OUT: ("✗", "!", "bad"),
+    Outcome.DISTURBED: ("≠", "!", "bad"),
+    Outcome.BLOCKED: ("○", "o", "warn"),
+    Outcome.STALE: ("~", "~", "warn"),
+}
+"""For each outcome its symbol, the same in ASCII, and its colour; the word stands beside them always."""
+
+WORD = max(map(len, MARKS))
+
+SHOWN_METRICS = 3
+
+
+class Plain:
+    """Turns events into lines. `verbose` adds what was skipped and the steps' output, `quiet` leaves bad news only."""
+
+    def __init__(self, screen: Screen, *, tail: Tail, verbose: bool = False, quiet: bool = False) -> None:
+        self._screen = screen
+        self._tail = tail
+        self._verbose = verbose
+        self._quiet = quiet
+        self._open: dict[tuple[str, str], str] = {}
+
+    def lines(self, event: Event) -> list[str]:
+        """What this event adds to the screen."""
+        match event:
+            case TargetFinished():
+                return [*self._flush(event.instance), *self._finished(event)]
+            case OutputText():
+                return self._output(event) if self._verbose else []
+            case TargetStarted():
+                return self._started(event)
+            case Warned():
+                about = f"{printable(event.instance)}: " if event.instance else ""
+                return [f"{self._screen.paint('warning', 'warn')}: {about}{printable(event.text)}"]
+            case RunFinished():
+                return [] if self._quiet and event.outcome == "ok" else [self.summary(event)]
+            case ModelsChanged():
+                return [] if self._quiet else [serving(event)]
+            case RunStarted() | MetricsReported() | Hashing():
+                return []
+            case _:
+                assert_never(event)
+
+    def summary(self, event: RunFinished) -> str:
+        """What ran, was restored, skipped, failed, how long it took and what that saved."""
+        counts = [
+            (event.ran, "ran", "good"),
+            (event.restored, "restored", "good"),
+            (event.skipped, "up to date", ""),
+            (event.failed, "failed", "bad"),
+            (event.blocked, "blocked", "warn"),
+            (event.cancelled, "cancelled", "warn"),
+        ]
+        told = [self._screen.paint(f"{n} {word}", style) if style else f"{n} {word}" for n, word, style in counts if n]
+        parts = ", ".join(told) or "nothing to do"
+        if event.outcome == "ok" and event.skipped and not (event.ran or event.restored):
+            parts = f"up to date: nothing to do for {_targets(event.skipped)}"
+        elif event.outcome == "interrupted":
+            parts = f"{self._screen.paint('interrupted', 'warn')}: {parts}"
+        saved = f", saved {show_seconds(event.saved_seconds)}" if event.saved_seconds >= 0.05 else ""
+        return f"{parts} in {show_seconds(event.seconds)}{saved}"
+
+    def _started(self, event: TargetStarted) -> list[str]:
+        if self._quiet or event.attempt == 1:
+            return []
+        return [f"{printable(event.instance)}: attempt {event.attempt}"]
+
+    def _finished(self, event: TargetFinished) -> list[str]:
+        bad = event.outcome in (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.DISTURBED)
+        if event.outcome is Outcome.SKIPPED and not self._verbose:
+            return []
+        if self._quiet and event.outcome in (Outcome.RAN, Outcome.RESTORED, Outcome.SKIPPED, Outcome.STALE):
+            return []
+        symbol, ascii_symbol, style = MARKS[event.outcome]
+        head = f"{self._screen.mark(symbol, ascii_symbol)} {event.outcome.value:<{WORD}}"
+        parts = [self._screen.paint(head, style), self._screen.paint(printable(event.instance), "bold")]
+        if event.outcome in (Outcome.RAN, *(() if not bad else (event.outcome,))):
+            parts.append(show_seconds(event.seconds))
+        if event.metrics:
+            parts.append(shown_metrics(event.metrics))
+        if event.detail:
+            parts.append(printable(event.detail))
+        elif event.reasons and not bad:
+            parts.append(self._screen.paint(f"({printable(sentences(event.reasons, most=2))})", "dim"))
+        lines = ["  ".join(parts)]
+        if bad and event.log:
+            lines += [f"  | {printable(line)}" for line in self._tail(event.log)]
+            lines.append(f"  log: {printable(event.log)}")
+        return lines
+
+    def _output(self, event: OutputText) -> list[str]:
+        """Whole lines with the instance before them; the rest of a line waits for its end."""
+        key = (event.instance, event.stream)
+        *whole, rest = (self._open.pop(key, "") + event.text).split("\n")
+        if rest:
+            self._open[key] = rest
+        return [self._prefixed(event.instance, line) for line in whole]
+
+    def _flush(self, instance: str) -> list[str]:
+        keys = [key for key in self._open if key[0] == instance]
+        return [self._prefixed(instance, self._open.pop(key)) for key in keys]
+
+    def _prefixed(self, instance: str, line: str) -> str:
+        shown = line.rstrip("\r").rpartition("\r")[2]
+        return f"{self._screen.paint(printable(instance), 'busy')} | {printable(shown)}"
+
+
+def shown_metrics(metrics: Mapping[str, float]) -> str:
+    """The first few metrics, short."""
+    texts = [f"{printable(name)} {value:.4g}" for name, value in list(metrics.items())[:SHOWN_METRICS]]
+    return ", ".join(texts) + (", …" if len(metrics) > SHOWN_METRICS else "")
+
+
+def serving(event: ModelsChanged) -> str:
+    """Which models answer now."""
+    live = ", ".join(printable(model.instance) for model in event.live) or "no model"
+    return f"{printable(event.serve)} is answered by {live}"
+
+
+def _targets(count: int) -> str:
+    return "1 target" if count == 1 else f"{count} targets"

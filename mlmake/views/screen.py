@@ -1,0 +1,92 @@
+"""What a stream can show: colour, symbols, width, harmless names; it knows nothing of builds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+STYLES = {"good": "32", "bad": "31", "warn": "33", "busy": "36", "dim": "2", "bold": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Whether to colour, whether more than ASCII gets through, and how many columns there are (none: no limit)."""
+
+    colour: bool = False
+    symbols: bool = True
+    width: int | None = None
+
+    def paint(self, text: str, style: str) -> str:
+        """The text in this style, or as it is without colour."""
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.colour and style and text else text
+
+    def mark(self, symbol: str, plain: str) -> str:
+        """A symbol, or its stand-in where the stream's encoding lacks it."""
+        return symbol if self.symbols else plain
+
+    def fit(self, text: str) -> str:
+        """The text cut to the width, with an ellipsis."""
+        return text if self.width is None else cut(text, self.width, ellipsis=self.mark("…", "~"))
+
+
+def screen_for(stream: TextIO, environ: Mapping[str, str], *, color: str = "auto", width: int | None = None) -> Screen:
+    """What this stream can show; `color` is auto, always or never and beats NO_COLOR and FORCE_COLOR."""
+    if color == "auto":
+        if environ.get("NO_COLOR"):
+            coloured = False
+        elif environ.get("FORCE_COLOR"):
+            coloured = environ["FORCE_COLOR"] != "0"
+        else:
+            coloured = stream.isatty() and environ.get("TERM") != "dumb"
+    else:
+        coloured = color == "always"
+    return Screen(coloured, encodes(stream.encoding, "✓✗→…×"), width)
+
+
+def encodes(encoding: str | None, text: str) -> bool:
+    """Whether an encoding has these characters."""
+    try:
+        text.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    r"""A name that cannot drive a terminal: control characters and bytes that are no UTF-8 as `\x..`."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(c) for c in text)
+
+
+def cut(text: str, width: int, *, ellipsis: str = "…") -> str:
+    """At most `width` columns, counting wide characters as two."""
+    if len(text) * 2 <= width or columns(text) <= width:
+        return text
+    kept, room = [], width - len(ellipsis)
+    for c in text:
+        room -= columns(c)
+        if room < 0:
+            break
+        kept.append(c)
+    return "".join(kept) + ellipsis if width > 0 else ""
+
+
+def columns(text: str) -> int:
+    """The columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    # Wanted for texts beyond ASCII only.
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _escaped(c: str) -> str:
+    if c.isprintable():
+        return c
+    code = ord(c)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100:
+        return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(c, f"\\x{code:02x}")
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
