@@ -225,7 +225,8 @@ async def tell_refusal(request: Request, error: Exception) -> Response:
 async def tell_http_error(request: Request, error: Exception) -> Response:
     """What the router itself refuses: an unknown path, a wrong method."""
     assert isinstance(error, HTTPException)
-    allowed = (error.headers or {}).get("Allow")
+    # The router keeps its methods in a set, which has another order in every process.
+    allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
     reason = (
         f"{request.method} is not for {request.url.path}; use {allowed}"
         if error.status_code == 405
