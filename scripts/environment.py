@@ -22,10 +22,10 @@ FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "
 
 def python(extra: str = "") -> str:
     """The interpreter of an environment that fits, made or completed if need be; `extra` as in pyproject.toml."""
-    if sys.version_info < (3, 11):
-        sys.exit(
-            f"this is Python {sys.version.split()[0]}; call it with Python 3.11 or later: python3.11 {sys.argv[0]}"
-        )
+    # Nothing has asked for a version before this line runs.
+    if sys.version_info < (3, 11):  # noqa: UP036
+        found = sys.version.split()[0]
+        sys.exit(f"this is Python {found}; call it with Python 3.11 or later: python3.11 {sys.argv[0]}")
     if FOLDER.exists() and not fits():
         sys.exit(f"{FOLDER} holds no working Python {version()}; move it away and run this again")
     if not FOLDER.exists():

@@ -64,7 +64,7 @@ def wait_until_built(server: "subprocess.Popen[str]") -> str:
     for stream, read in ((server.stdout, events), (server.stderr, messages)):
         assert stream is not None
         threading.Thread(target=read, args=(stream, said), daemon=True).start()
-    url, live, outcome = None, False, None
+    url, live, outcome = "", False, ""
     deadline = time.monotonic() + PATIENCE
     while not (url and live and outcome == "ok"):
         try:
@@ -82,6 +82,8 @@ def wait_until_built(server: "subprocess.Popen[str]") -> str:
                     sys.exit(f"the build ended: {outcome}")
             case "closed":
                 sys.exit(f"the server ended by itself, exit code {server.wait()}")
+            case _:
+                pass
     return url
 
 
