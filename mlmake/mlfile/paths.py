@@ -1,0 +1,37 @@
+"""Paths as names: one spelling for each, and what is wrong with one; it does not know what is on disk."""
+
+import re
+
+_UNTIDY = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")
+
+
+def normal(path: str) -> str:
+    """One spelling: no doubled "/", no "." parts, ".." only at the start; a final "/" stays. The root is "./"."""
+    if not _UNTIDY.search(path, 0, len(path) - 1) and not path.endswith(("/.", "/..")):
+        return path
+    absolute = path.startswith("/")
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and parts and parts[-1] != "..":
+            parts.pop()
+        elif part == ".." and absolute:
+            continue
+        elif part not in ("", "."):
+            parts.append(part)
+    folder = path.endswith(("/", "/.", "/..")) or path in (".", "..")
+    text = "/".join(parts)
+    if absolute:
+        return f"/{text}/" if folder and text else f"/{text}"
+    if not text:
+        return "./"
+    return f"{text}/" if folder else text
+
+
+def parents(path: str) -> list[str]:
+    """The folders that hold a path, each with its final "/", innermost first."""
+    found = []
+    at = path.rstrip("/").rfind("/")
+    while at > 0:
+        found.append(path[: at + 1])
+        at = path.rfind("/", 0, at)
+    return found
