@@ -1,6 +1,7 @@
 """Text to tables: TOML, then each key by its type, all mistakes at once; it does not know what the values mean."""
 
 import re
+from collections.abc import Collection
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -67,18 +68,27 @@ def parse(text: str, name: str) -> tuple[dict[str, Any] | None, tuple[Problem, .
         return None, (Problem((), *wording.bad_number(), file=name, position=_long_number(text)),)
 
 
-def decode(text: str, name: str) -> tuple[MlfileTable | None, tuple[Problem, ...]]:
-    """An Mlfile's tables. With problems, the table has all keys that are right; None if the text is no TOML."""
+def decode(
+    text: str, name: str, *, sections: Collection[str] | None = None
+) -> tuple[MlfileTable | None, tuple[Problem, ...]]:
+    """An Mlfile's tables. With problems, the table has all keys that are right; None if the text is no TOML.
+
+    `sections` are the tables that it may have, all if None: an included file may have fewer.
+    """
     raw, problems = parse(text, name)
     if raw is None:
         return None, problems
     found: list[Problem] = []
+    for section in raw.keys() & _fields(MlfileTable).keys() if sections is not None else ():
+        if section not in (sections or ()):
+            found.append(Problem((section,), *wording.not_in_included(section), file=name, at_key=True))
+            del raw[section]
     try:
         table = msgspec.convert(raw, MlfileTable)
     except msgspec.ValidationError:
         reader = _Reader(name)
         table = reader.table(raw, MlfileTable, ()) or MlfileTable()
-        found = reader.problems
+        found += reader.problems
     for kind, names in (("target", table.target), ("serve", table.serve)):
         for each in names:
             if not _NAME.match(each) or each.endswith("\n"):

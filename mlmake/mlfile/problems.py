@@ -64,16 +64,17 @@ def _locate(place: Problem | Place, sheets: Mapping[str, Spans]) -> tuple[str, P
 
 
 def _show(problem: Problem, name: str, position: Position | None, sheets: Mapping[str, Spans]) -> str:
-    lines = [f"{_at(name, position)}: {problem.what}", *_excerpt(name, position, sheets)]
+    lines = [f"{_at(name, position)}: {_plain(problem.what)}", *_excerpt(name, position, sheets)]
     for place in problem.also:
         there, spot = _locate(place, sheets)
         lines += [f"{_at(there, spot)}: {place.label}", *_excerpt(there, spot, sheets)]
     if problem.hint:
-        lines.append(f"hint: {problem.hint}")
+        lines.append(f"hint: {_plain(problem.hint)}")
     return "\n".join(lines) + "\n"
 
 
 def _at(name: str, position: Position | None) -> str:
+    name = _plain(name)
     return f"{name}:{position[0]}:{position[1]}" if position else name
 
 
@@ -96,9 +97,16 @@ def _excerpt(name: str, position: Position | None, sheets: Mapping[str, Spans]) 
         shown = left + line[cut : cut + LONGEST_LINE] + right
     else:
         shown = line
-    shown = "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    shown = _plain(shown)
     before = shown[: column - 1 - cut + len(left)]
     return [f"    {shown}".rstrip(), f"    {' ' * _width(before)}^"]
+
+
+def _plain(text: str) -> str:
+    """A text that cannot move the cursor of a terminal, as long as before."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _width(text: str) -> int:

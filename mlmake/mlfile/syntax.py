@@ -78,9 +78,7 @@ def _syntax(message: str, text: str, pos: int) -> tuple[Words, int]:
             word = _BARE_WORD.match(text, start)
             if start < pos and word and text[start] not in "\"'":
                 return wording.bare_value(word[0]), start
-            return wording.open_bracket(
-                *(("]", "array") if message == "Unclosed array" else ("}", "inline table"))
-            ), pos
+            return wording.open_bracket(is_array=message == "Unclosed array"), pos
         case "Expected ']' at the end of a table declaration" | "Expected ']]' at the end of an array declaration":
             return wording.open_header(), pos
         case "Invalid initial character for a key part":

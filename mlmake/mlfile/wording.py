@@ -178,7 +178,7 @@ def control_character(char: str) -> Words:
         return "a carriage return stands here by itself", "end lines with a line feed"
     return (
         f"the control character U+{ord(char):04X} is not allowed here",
-        'in a string write it as an escape like "\\u0007"',
+        f'in a string write it as "\\u{ord(char):04X}"',
     )
 
 
@@ -233,9 +233,158 @@ def backslash() -> Words:
     return "this backslash begins no escape of TOML", "write \\\\, or put the text in single quotes: '…'"
 
 
-def open_bracket(closer: str, what: str) -> Words:
+def open_bracket(*, is_array: bool) -> Words:
     """An array or inline table that goes on wrongly."""
+    closer, what = ("]", "array") if is_array else ("}", "inline table")
     return f"`,` or `{closer}` is missing in this {what}", None
+
+
+# ---- several files -----------------------------------------------------------------------------------------------
+
+
+def missing_file(path: str, *, by_flag: bool = False) -> Words:
+    """A file that is named and not there."""
+    return f"there is no file `{path}`", None if by_flag else "its path starts at the folder of this Mlfile"
+
+
+def included_twice(path: str) -> Words:
+    """An include of a file that is part of the Mlfile already."""
+    return f"`{path}` is included already", "name each file once; included files include no others"
+
+
+def not_in_included(section: str) -> Words:
+    """A table that only the main Mlfile may have."""
+    return (
+        f"an included Mlfile cannot have [{section}]",
+        "it may hold target, serve, params, env and resources; the rest belongs into the Mlfile that includes it",
+    )
+
+
+def bad_requirement(text: str) -> Words:
+    """A version requirement that cannot be read."""
+    return (
+        f"{shown(text)} is no version requirement",
+        'write one like ">=0.1" or ">=0.1,<1"; there are >=, >, ==, !=, <, <= and ~=',
+    )
+
+
+def other_version(required: str, version: str) -> Words:
+    """A project for another mlmake."""
+    return f"this project needs mlmake {required}, this is mlmake {version}", "install a version that fits"
+
+
+# ---- parameters --------------------------------------------------------------------------------------------------
+
+
+def unknown_format(path: str) -> Words:
+    """A parameter file with a suffix that says nothing."""
+    return f"`{path}` is no kind of parameter file that is known", "its name must end in .toml, .json, .yaml or .yml"
+
+
+def not_a_table(path: str, value: object) -> Words:
+    """A parameter file that has no names."""
+    return f"`{path}` must hold names with values, not {kind_of(value)}", None
+
+
+def broken_file(path: str, message: str) -> Words:
+    """A parameter file that cannot be parsed."""
+    return f"`{path}` cannot be read: {message}", None
+
+
+def bad_parameter_name(name: object) -> Words:
+    """A parameter whose name could not be referred to."""
+    if isinstance(name, str) and "." not in name:
+        return "a parameter's name has half a character (a lone surrogate)", None
+    if isinstance(name, str):
+        return (
+            f"a parameter cannot be named {shown(name)}: the dot stands between a table and its values",
+            "nest tables, or use another character",
+        )
+    return f"a parameter's name must be text, not {shown(name)}", "put it in quotes"
+
+
+def bad_parameter_value(where: KeyPath, value: object) -> Words:
+    """A value that no parameter can have."""
+    return f"parameter `{show_path(where)}` cannot be {kind_of(value)}", None
+
+
+def lone_surrogate(where: KeyPath) -> Words:
+    """A string that an escape made no text."""
+    return f"parameter `{show_path(where)}` has half a character (a lone surrogate)", None
+
+
+def no_setting() -> Words:
+    """A `--set` without a value."""
+    return "a value is missing", "write --set NAME=VALUE"
+
+
+def unknown_parameter(name: str, near: str | None) -> Words:
+    """A `--set` of something that is not there."""
+    return f"there is no parameter `{name}`", meant(near) or "`--set` changes a parameter that [params] or a file has"
+
+
+def wrong_setting(name: str, text: str, value: object) -> Words:
+    """A `--set` of another type."""
+    what = f"`{name}` is {kind_of(value)} (now {shown(value)}), {shown(text)} is none"
+    match value:
+        case bool():
+            return what, "write true or false"
+        case dict():
+            first = next(iter(value), None)
+            one = f"set one of its values: {name}.{first}=…; " if first is not None else ""
+            return f"`{name}` is a table, {shown(text)} is none", f"{one}a whole table is written {{ a = 1 }}"
+        case list():
+            return f"`{name}` is an array, {shown(text)} is none", 'an array is written [1, 2] or ["a", "b"]'
+        case int() if text.strip().lstrip("+-").isdigit():
+            return what, "an integer has no leading zeros"
+        case _:
+            return what, None
+
+
+# ---- values in text ----------------------------------------------------------------------------------------------
+
+
+def bad_duration(key: str, value: object) -> Words:
+    """A duration that cannot be read."""
+    return f"`{key}` must be a duration, not {shown(value)}", DURATIONS
+
+
+def zero_duration(key: str) -> Words:
+    """A time limit that nothing can keep."""
+    return f"`{key}` must be longer than 0", DURATIONS
+
+
+def bad_size(key: str, value: object) -> Words:
+    """A size that cannot be read."""
+    return f"`{key}` must be a size, not {shown(value)}", SIZES
+
+
+def bad_count(key: str, value: object, form: str) -> Words:
+    """A resource that is no number, or less than it can be."""
+    return f"`{key}` must be {form}, not {shown(value)}", None
+
+
+def unknown_resource(name: str, near: str | None) -> Words:
+    """A resource that the machine does not have by that name."""
+    return (
+        f"unknown resource `{name}`",
+        meant(near) or f"there are cpus, memory, gpus and the names under [resources]: add `{name}` there",
+    )
+
+
+def too_much(name: str, wanted: str, total: str) -> Words:
+    """More of a resource than there is in all."""
+    return f"`{name}` is {wanted}, the total is {total}", f"ask for less, or set `{name}` in [resources]"
+
+
+def bad_link(word: str, near: str | None) -> Words:
+    """A way of placing outputs that does not exist."""
+    return f"{shown(word)} is no way to put outputs in place", meant(near) or "there are reflink, hardlink and copy"
+
+
+def unknown_output(key: str, name: str, near: str | None) -> Words:
+    """A name of an output that the target does not have."""
+    return f"`{key}` names {shown(name)}, which is none of the target's outputs", meant(near)
 
 
 def open_header() -> Words:
