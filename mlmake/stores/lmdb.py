@@ -1,0 +1,505 @@
+"""State in LMDB: results, failures and stamps that outlive the process; it does not know what is judged from them."""
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from threading import RLock
+from typing import Any, TypeAlias
+
+import lmdb
+from xxhash import xxh3_128_digest
+
+from mlmake.model.digest import Digest
+from mlmake.model.trace import Failure, Trace
+from mlmake.ports import Stamped, StateTrouble
+from mlmake.stores.codec import SCHEMA, pack, unpack_failure, unpack_stamped, unpack_trace
+from mlmake.stores.header import Health, inspect
+from mlmake.stores.memory import MemoryState, ordered, renumbered
+from mlmake.stores.probe import DAMAGED
+
+_NAMES = ("results", "last", "latest", "failed", "stamps", "meta")
+_BATCH = 5_000
+"""Stamps a transaction: more would keep another writer waiting."""
+
+Change: TypeAlias = tuple[str, bytes, bytes | None]
+"""A database, a key, and the value to put; none to delete it."""
+
+# results: recipe, key of the inputs and order (16 + 16 + 8 bytes) → trace. last: recipe → key in results.
+# latest: action → key in results. failed: action → failure. stamps: path → stamped. meta: schema, order.
+
+
+class LmdbState:
+    """One open state. `notices` are sentences for the user about how it was found."""
+
+    def __init__(self, environment: Any, folder: str, *, readonly: bool, in_use: int | None) -> None:
+        self.folder, self.notices = folder, list[str]()
+        self._environment, self._readonly, self._in_use = environment, readonly, in_use
+        self._databases: dict[str, Any] = {}
+        self._changes: list[Change] = []
+        self._order = 0
+        # Threads that hash look up stamps while the owner writes; the map must not move under them.
+        self._guard = RLock()
+        self.refresh()
+
+    # Reading
+
+    def last(self, recipe: Digest) -> Trace | None:
+        """See `Memory.last`."""
+        if recipe not in self._last:
+            self.prefetch((recipe,), ())
+        return self._last[recipe]
+
+    def latest(self, action: str) -> Trace | None:
+        """See `Memory.latest`."""
+        if action not in self._latest:
+            self.prefetch((), (action,))
+        return self._latest[action]
+
+    def results(self, recipe: Digest, key: Digest | None = None) -> Sequence[Trace]:
+        """See `Memory.results`."""
+        found = self._of(recipe)
+        return [trace for trace in reversed(found) if key is None or trace.key == key]
+
+    def failure(self, action: str) -> Failure | None:
+        """See `Memory.failure`."""
+        if action not in self._failures:
+            self.prefetch((), (action,))
+        return self._failures[action]
+
+    def prefetch(self, recipes: Iterable[Digest], actions: Iterable[str]) -> None:
+        """Read what `last`, `latest` and `failure` will be asked for, in one transaction."""
+        wanted = [recipe for recipe in recipes if recipe not in self._last]
+        named = [action for action in actions if action not in self._latest or action not in self._failures]
+        last_keys = {recipe: _short(recipe) for recipe in wanted}
+        action_keys = {action: _short(action) for action in named}
+
+        def look(transaction: Any) -> None:
+            pointers = _get(transaction, self._databases["last"], last_keys.values())
+            latest = _get(transaction, self._databases["latest"], action_keys.values())
+            places = {bytes(place) for place in (*pointers.values(), *latest.values())}
+            rows = _get(transaction, self._databases["results"], places)
+            traces = {place: unpack_trace(row) for place, row in rows.items()}
+            failed = _get(transaction, self._databases["failed"], action_keys.values())
+            for recipe, key in last_keys.items():
+                trace = traces.get(bytes(pointers.get(key, b"")))
+                self._last[recipe] = trace if trace is not None and trace.recipe == recipe else None
+            for action, key in action_keys.items():
+                trace = traces.get(bytes(latest.get(key, b"")))
+                self._latest.setdefault(action, trace if trace is not None and trace.action == action else None)
+                self._failures.setdefault(action, unpack_failure(failed.get(key)))
+
+        if wanted or named:
+            self._read(look)
+
+    def everything(self) -> Sequence[Trace]:
+        """All results, by order of recording, those not yet committed included."""
+
+        def look(transaction: Any) -> list[Trace | None]:
+            return [unpack_trace(row) for _, row in transaction.cursor(self._databases["results"])]
+
+        recipes = {trace.recipe for trace in self._read(look) if trace is not None} | set(self._results)
+        return sorted((trace for recipe in recipes for trace in self._of(recipe)), key=lambda trace: trace.order)
+
+    def refresh(self) -> None:
+        """Drop what was read, to see what other processes have written since; what is not committed stays."""
+        if self._changes:
+            self.commit()
+        self._last: dict[Digest, Trace | None] = {}
+        self._latest: dict[str, Trace | None] = {}
+        self._failures: dict[str, Failure | None] = {}
+        self._results: dict[Digest, list[Trace]] = {}
+
+    # Recording
+
+    def record(self, trace: Trace) -> Trace:
+        """See `TraceStore.record`."""
+        found = self._of(trace.recipe)
+        self._order += 1
+        recorded = ordered(trace, self._order)
+        found.append(recorded)
+        self._last[trace.recipe] = self._latest[trace.action] = recorded
+        self._failures[trace.action] = None
+        place = _place(recorded)
+        self._changes += (
+            ("results", place, pack(recorded)),
+            ("last", place[:16], place),
+            ("latest", _short(trace.action), place),
+            ("failed", _short(trace.action), None),
+        )
+        return recorded
+
+    def choose(self, trace: Trace) -> None:
+        """See `TraceStore.choose`."""
+        if any(trace == other for other in self._of(trace.recipe)):
+            self._stand(trace.recipe, trace)
+            self._stand_latest(trace.action, trace)
+
+    def fail(self, failure: Failure) -> None:
+        """See `TraceStore.fail`."""
+        self._failures[failure.action] = failure
+        self._changes.append(("failed", _short(failure.action), pack(failure)))
+
+    def forget_result(self, trace: Trace) -> None:
+        """See `TraceStore.forget_result`; the newest of those left takes its places."""
+        last, latest = self.last(trace.recipe), self.latest(trace.action)
+        found = self._of(trace.recipe)
+        left = [other for other in found if other.order != trace.order]
+        self._changes += (("results", _place(other), None) for other in found if other.order == trace.order)
+        self._results[trace.recipe] = left
+        if last is not None and last.order == trace.order:
+            self._stand(trace.recipe, left[-1] if left else None)
+        if latest is not None and latest.order == trace.order:
+            mine = [other for other in left if other.action == trace.action]
+            self._stand_latest(trace.action, mine[-1] if mine else None)
+
+    def commit(self) -> None:
+        """See `TraceStore.commit`. Raises StateTrouble; what was not written then can be committed again."""
+        changes = self._changes
+        if not changes:
+            return
+        self._write([*changes, ("meta", b"order", b"%d" % self._order)])
+        self._changes = []
+
+    def stamps(self, paths: Iterable[str]) -> Mapping[str, Stamped]:
+        """See `StampStore.stamps`, all in one transaction."""
+        keys = {path: _path_key(path) for path in paths}
+
+        found: dict[str, Stamped] = {}
+
+        def look(transaction: Any) -> None:
+            rows = _get(transaction, self._databases["stamps"], keys.values())
+            for path, key in keys.items():
+                if (stamped := unpack_stamped(rows.get(key))) is not None:
+                    found[path] = stamped
+
+        self._read(look)
+        return found
+
+    def put_stamps(self, stamps: Mapping[str, Stamped]) -> None:
+        """See `StampStore.put_stamps`."""
+        if self._readonly:
+            return
+        rows: list[Change] = sorted(("stamps", _path_key(path), pack(stamped)) for path, stamped in stamps.items())
+        # A stamp only spares work: where it cannot be written the file is hashed again.
+        with suppress(StateTrouble):
+            for start in range(0, len(rows), _BATCH):
+                self._write(rows[start : start + _BATCH])
+
+    def close(self) -> None:
+        """Close it and note that it was left in order. What is not committed is lost."""
+        if self._environment is None:
+            return
+        self._environment.close()
+        self._environment = None
+        if self._in_use is not None:
+            _mark_clean(self.folder)
+            os.close(self._in_use)
+            self._in_use = None
+
+    # The inside
+
+    def fill(self, traces: Iterable[Trace]) -> None:
+        """Make a new state's databases, with these results in them."""
+        changes: list[Change] = [("meta", b"schema", b"%d" % SCHEMA)]
+        for trace in renumbered(traces):
+            place = _place(trace)
+            changes += (
+                ("results", place, pack(trace)),
+                ("last", place[:16], place),
+                ("latest", _short(trace.action), place),
+            )
+            self._order = trace.order
+        changes.append(("meta", b"order", b"%d" % self._order))
+        self._write(changes)
+
+    def find_databases(self) -> bool:
+        """Open the databases; False if they were never made. Raises StateTrouble if a newer mlmake made them."""
+        try:
+            found = {name: self._environment.open_db(name.encode(), create=False) for name in _NAMES}
+        except (lmdb.NotFoundError, lmdb.ReadonlyError):
+            return False
+        with self._guard, self._environment.begin() as transaction:
+            schema = bytes(transaction.get(b"schema", default=b"", db=found["meta"]))
+            order = bytes(transaction.get(b"order", default=b"", db=found["meta"]))
+        if not schema.isdigit():
+            return False
+        if int(schema) > SCHEMA:
+            raise newer(self.folder, f"schema {int(schema)}")
+        self._databases, self._order = found, int(order) if order.isdigit() else 0
+        return True
+
+    def _of(self, recipe: Digest) -> list[Trace]:
+        """All results of a recipe, by order of recording."""
+        if recipe not in self._results:
+            prefix = _short(recipe)
+
+            def look(transaction: Any) -> list[Trace | None]:
+                rows = []
+                cursor = transaction.cursor(self._databases["results"])
+                more = cursor.set_range(prefix)
+                while more and cursor.key()[:16] == prefix:
+                    rows.append(unpack_trace(cursor.value()))
+                    more = cursor.next()
+                return rows
+
+            found = [trace for trace in self._read(look) if trace is not None and trace.recipe == recipe]
+            self._results[recipe] = sorted(found, key=lambda trace: trace.order)
+        return self._results[recipe]
+
+    def _stand(self, recipe: Digest, trace: Trace | None) -> None:
+        self._last[recipe] = trace
+        self._changes.append(("last", _short(recipe), None if trace is None else _place(trace)))
+
+    def _stand_latest(self, action: str, trace: Trace | None) -> None:
+        self._latest[action] = trace
+        self._changes.append(("latest", _short(action), None if trace is None else _place(trace)))
+
+    def _read(self, look: Callable[[Any], Any]) -> Any:
+        """Look in one short transaction; the values are only good inside it."""
+        with self._guard:
+            while True:
+                try:
+                    with self._environment.begin(buffers=True) as transaction:
+                        return look(transaction)
+                except lmdb.MapResizedError:
+                    self._environment.set_mapsize(0)
+                except lmdb.Error as error:
+                    raise self._trouble("read", error) from error
+
+    def _write(self, changes: Sequence[Change]) -> None:
+        """Write all of this or nothing, growing the map where it is full."""
+        if self._readonly:
+            raise StateTrouble(f"the state in {self.folder} was opened to read only: nothing can be recorded")
+        with self._guard:
+            while True:
+                try:
+                    with self._environment.begin(write=True) as transaction:
+                        databases = self._databases or {
+                            name: self._environment.open_db(name.encode(), txn=transaction) for name in _NAMES
+                        }
+                        for name, key, value in changes:
+                            if value is None:
+                                transaction.delete(key, db=databases[name])
+                            else:
+                                transaction.put(key, value, db=databases[name])
+                    self._databases = databases
+                    return
+                except lmdb.MapFullError:
+                    self._environment.set_mapsize(2 * self._environment.info()["map_size"])
+                except lmdb.MapResizedError:
+                    self._environment.set_mapsize(0)
+                except lmdb.Error as error:
+                    raise self._trouble("write", error) from error
+
+    def _trouble(self, verb: str, error: Exception) -> StateTrouble:
+        if isinstance(error, _BROKEN):
+            # Without this the next start would trust it again.
+            with suppress(OSError):
+                os.unlink(_clean_path(self.folder))
+            return StateTrouble(f"the state in {self.folder} is damaged ({error}): run again, it will be rebuilt")
+        mend = "make room on its disk or move it with MLMAKE_STATE_DIR" if verb == "write" else "see its disk"
+        return StateTrouble(f"cannot {verb} the state in {self.folder}: {_cause(error)}: {mend}")
+
+
+_BROKEN = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.InvalidError)
+
+
+def open_state(
+    folder: str,
+    *,
+    readonly: bool = False,
+    map_size: int = 1 << 30,
+    rebuild: Callable[[], Iterable[Trace]] = tuple,
+) -> LmdbState | MemoryState:
+    """Open the state in this folder, made anew from `rebuild` where there is none or a damaged one.
+
+    To read only, what cannot be opened is held in memory and nothing is touched. Raises StateTrouble if it is of a
+    newer mlmake, or cannot be written.
+    """
+    try:
+        health = _examine(folder)
+        if health is Health.NEWER:
+            raise newer(folder, "another format of its file")
+        if readonly:
+            if health is Health.SOUND and (state := _open_to_read(folder, map_size)) is not None:
+                return state
+            notices = ["state is damaged, the next build rebuilds it"] if health is Health.DAMAGED else []
+            return MemoryState(renumbered(rebuild()), notices=notices)
+        os.makedirs(folder, exist_ok=True)
+        notices = [_set_aside(folder)] if health is Health.DAMAGED else []
+        state = _open_to_write(folder, map_size, rebuild)
+    except OSError as error:
+        raise StateTrouble(
+            f"cannot open the state in {folder}: {error.strerror}: make the folder writable, or move it with MLMAKE_STATE_DIR"
+        ) from error
+    state.notices += notices
+    return state
+
+
+def newer(folder: str, what: str) -> StateTrouble:
+    """The trouble with a state that only a newer mlmake can read."""
+    return StateTrouble(f"{folder} was created by a newer mlmake ({what}): update mlmake, or move the folder away")
+
+
+def _open_to_write(folder: str, map_size: int, rebuild: Callable[[], Iterable[Trace]]) -> LmdbState:
+    in_use = os.open(os.path.join(folder, "in-use"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(in_use, fcntl.LOCK_SH)
+        environment = _environment(folder, map_size, readonly=False, lock=True)
+        state = LmdbState(environment, folder, readonly=False, in_use=in_use)
+        try:
+            environment.reader_check()
+            if not state.find_databases():
+                state.fill(rebuild())
+        except BaseException:
+            environment.close()
+            raise
+    except lmdb.Error as error:
+        os.close(in_use)
+        raise state_error(folder, error) from error
+    except BaseException:
+        os.close(in_use)
+        raise
+    return state
+
+
+def state_error(folder: str, error: lmdb.Error) -> StateTrouble:
+    """What to say of an error of the library while opening."""
+    return StateTrouble(
+        f"cannot open the state in {folder}: {_cause(error)}: make room or make it writable, or move it with MLMAKE_STATE_DIR"
+    )
+
+
+def _open_to_read(folder: str, map_size: int) -> LmdbState | None:
+    for lock in (True, False):
+        try:
+            environment = _environment(folder, map_size, readonly=True, lock=lock)
+        except (lmdb.Error, OSError):
+            # No lock file can be made in a folder that cannot be written.
+            continue
+        state = LmdbState(environment, folder, readonly=True, in_use=None)
+        if state.find_databases():
+            return state
+        environment.close()
+        return None
+    return None
+
+
+def _environment(folder: str, map_size: int, *, readonly: bool, lock: bool) -> Any:
+    return lmdb.open(
+        folder,
+        map_size=map_size,
+        max_dbs=len(_NAMES),
+        mode=0o644,
+        readonly=readonly,
+        lock=lock,
+        create=not readonly,
+        lib_version=0,
+    )
+
+
+def _examine(folder: str) -> Health:
+    """Whether the state can be opened without the process dying of it."""
+    health = inspect(_data_path(folder))
+    if health not in (Health.SOUND, Health.DOUBTFUL) or _is_clean(folder) or _is_in_use(folder):
+        return Health.SOUND if health is Health.DOUBTFUL else health
+    import subprocess  # slow to load, and only needed after an unclean end
+
+    script = os.path.join(os.path.dirname(__file__), "probe.py")
+    ended = subprocess.run(
+        [sys.executable, "-P", script, folder],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return Health.DAMAGED if ended.returncode < 0 or ended.returncode == DAMAGED else Health.SOUND
+
+
+def _is_in_use(folder: str) -> bool:
+    """Whether a living writer has it open, who found it sound."""
+    try:
+        descriptor = os.open(os.path.join(folder, "in-use"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_clean(folder: str) -> bool:
+    """Whether its file is as the last writer left it when it closed."""
+    try:
+        with open(_clean_path(folder), encoding="ascii") as file:
+            return file.read() == _looks(folder)
+    except (OSError, UnicodeError):
+        return False
+
+
+def _mark_clean(folder: str) -> None:
+    # Without the mark the next start only takes longer.
+    with suppress(OSError):
+        looks = _looks(folder)
+        if not _is_clean(folder):
+            with open(_clean_path(folder), "w", encoding="ascii") as file:
+                file.write(looks)
+
+
+def _looks(folder: str) -> str:
+    found = os.stat(_data_path(folder))
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}\n"
+
+
+def _set_aside(folder: str) -> str:
+    """Move a damaged file out of the way, whole, and say so."""
+    name = f"{os.path.basename(folder)}.corrupt-{time.strftime('%Y%m%dT%H%M%S')}"
+    place = os.path.join(os.path.dirname(folder), name)
+    count = 1
+    while os.path.lexists(place):
+        count += 1
+        place = os.path.join(os.path.dirname(folder), f"{name}-{count}")
+    os.rename(_data_path(folder), place)
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, "lock.mdb"))
+    return f"state was damaged, rebuilt (kept as {os.path.basename(place)})"
+
+
+def _data_path(folder: str) -> str:
+    return os.path.join(folder, "data.mdb")
+
+
+def _clean_path(folder: str) -> str:
+    return os.path.join(folder, "clean")
+
+
+def _cause(error: Exception) -> str:
+    """What the system said: the library puts its own words before it."""
+    return str(error).rpartition(": ")[2] or type(error).__name__
+
+
+def _get(transaction: Any, database: Any, keys: Iterable[bytes]) -> dict[bytes, memoryview]:
+    wanted = sorted(set(keys))
+    return {bytes(key): value for key, value in transaction.cursor(database).getmulti(wanted)} if wanted else {}
+
+
+def _place(trace: Trace) -> bytes:
+    return _short(trace.recipe) + _short(trace.key) + trace.order.to_bytes(8, "big")
+
+
+def _short(name: str) -> bytes:
+    """16 bytes for a digest or any other name: keys are limited to 511."""
+    if len(name) == 32:
+        with suppress(ValueError):
+            return bytes.fromhex(name)
+    return _path_key(name)
+
+
+def _path_key(path: str) -> bytes:
+    return xxh3_128_digest(path.encode("utf-8", "surrogateescape"))

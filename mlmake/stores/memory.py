@@ -1,0 +1,123 @@
+"""State that lives as long as the process, under the laws of the real one; it knows no disk."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mlmake.model.digest import Digest
+from mlmake.model.trace import Failure, Trace
+from mlmake.ports import Stamped
+
+
+class MemoryState:
+    """Traces, failures and stamps in dictionaries."""
+
+    def __init__(self, traces: Iterable[Trace] = (), *, notices: Sequence[str] = ()) -> None:
+        self.notices = list(notices)
+        self._results: dict[Digest, list[Trace]] = {}
+        self._last: dict[Digest, Trace] = {}
+        self._latest: dict[str, Trace] = {}
+        self._failures: dict[str, Failure] = {}
+        self._stamps: dict[str, Stamped] = {}
+        self._order = 0
+        for trace in traces:
+            self._take(trace)
+
+    def last(self, recipe: Digest) -> Trace | None:
+        """See `Memory.last`."""
+        return self._last.get(recipe)
+
+    def latest(self, action: str) -> Trace | None:
+        """See `Memory.latest`."""
+        return self._latest.get(action)
+
+    def results(self, recipe: Digest, key: Digest | None = None) -> Sequence[Trace]:
+        """See `Memory.results`."""
+        newest_first = reversed(self._results.get(recipe, ()))
+        return [trace for trace in newest_first if key is None or trace.key == key]
+
+    def failure(self, action: str) -> Failure | None:
+        """See `Memory.failure`."""
+        return self._failures.get(action)
+
+    def record(self, trace: Trace) -> Trace:
+        """See `TraceStore.record`."""
+        recorded = ordered(trace, self._order + 1)
+        self._take(recorded)
+        self._failures.pop(trace.action, None)
+        return recorded
+
+    def choose(self, trace: Trace) -> None:
+        """See `TraceStore.choose`."""
+        if trace in self._results.get(trace.recipe, ()):
+            self._last[trace.recipe] = self._latest[trace.action] = trace
+
+    def fail(self, failure: Failure) -> None:
+        """See `TraceStore.fail`."""
+        self._failures[failure.action] = failure
+
+    def forget_result(self, trace: Trace) -> None:
+        """See `TraceStore.forget_result`; the newest of those left takes its places."""
+        left = [other for other in self._results.get(trace.recipe, ()) if other.order != trace.order]
+        self._results[trace.recipe] = left
+        if (last := self._last.get(trace.recipe)) and last.order == trace.order:
+            del self._last[trace.recipe]
+            if left:
+                self._last[trace.recipe] = left[-1]
+        if (latest := self._latest.get(trace.action)) and latest.order == trace.order:
+            del self._latest[trace.action]
+            if mine := [other for other in left if other.action == trace.action]:
+                self._latest[trace.action] = mine[-1]
+
+    def commit(self) -> None:
+        """See `TraceStore.commit`: nothing outlives the process."""
+
+    def stamps(self, paths: Iterable[str]) -> Mapping[str, Stamped]:
+        """See `StampStore.stamps`."""
+        return {path: self._stamps[path] for path in paths if path in self._stamps}
+
+    def put_stamps(self, stamps: Mapping[str, Stamped]) -> None:
+        """See `StampStore.put_stamps`."""
+        self._stamps.update(stamps)
+
+    def prefetch(self, recipes: Iterable[Digest], actions: Iterable[str]) -> None:
+        """See `LmdbState.prefetch`: all is near already."""
+
+    def everything(self) -> Sequence[Trace]:
+        """All results, by order of recording."""
+        return sorted((trace for found in self._results.values() for trace in found), key=lambda trace: trace.order)
+
+    def refresh(self) -> None:
+        """See `LmdbState.refresh`: nobody else writes here."""
+
+    def close(self) -> None:
+        """See `LmdbState.close`."""
+
+    def _take(self, trace: Trace) -> None:
+        self._order = max(self._order, trace.order)
+        self._results.setdefault(trace.recipe, []).append(trace)
+        self._last[trace.recipe] = self._latest[trace.action] = trace
+
+
+def ordered(trace: Trace, order: int) -> Trace:
+    """The same result with its place among the recordings."""
+    return Trace(
+        trace.action,
+        trace.recipe,
+        trace.facts,
+        trace.inputs,
+        trace.discovered,
+        trace.outputs,
+        trace.started,
+        trace.ended,
+        trace.seconds,
+        trace.run,
+        trace.reasons,
+        trace.metrics,
+        trace.origin,
+        order,
+    )
+
+
+def renumbered(traces: Iterable[Trace]) -> Iterable[Trace]:
+    """Results from several states in one order without doubles, by their old order, then by their end."""
+    by_order = sorted(traces, key=lambda trace: (trace.order, trace.ended))
+    return [ordered(trace, number) for number, trace in enumerate(by_order, 1)]
