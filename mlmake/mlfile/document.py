@@ -9,8 +9,10 @@ from msgspec.structs import replace
 from mlmake.mlfile import wording
 from mlmake.mlfile.decode import decode, text_of
 from mlmake.mlfile.keypath import KeyPath
+from mlmake.mlfile.notyet import not_yet
 from mlmake.mlfile.paths import normal
 from mlmake.mlfile.problems import Place, Problem
+from mlmake.mlfile.rules import check_rules
 from mlmake.mlfile.schema import MlfileTable
 from mlmake.mlfile.version import satisfies
 
@@ -71,6 +73,10 @@ def load_document(
     broken = frozenset(
         str(problem.where[1]) for problem in problems if problem.where[:1] == ("target",) and len(problem.where) > 1
     )
+    ruled = check_rules(table, broken=broken)
+    # of a value that is wrong it is not said as well that it is not built
+    wrong = {problem.where for problem in (*ruled, *problems)}
+    problems += [*ruled, *(problem for problem in not_yet(table) if not _is_in(problem.where, wrong))]
     return (Document(name, table, texts, files, broken) if complete else None), tuple(problems)
 
 
@@ -108,6 +114,11 @@ def _version_problems(requirement: str | None, version: str | None) -> list[Prob
     if version is not None and not fits:
         return [Problem(where, *wording.other_version(requirement, version))]
     return []
+
+
+def _is_in(where: KeyPath, wrong: set[KeyPath]) -> bool:
+    """Whether a place, or something inside it, is wrong already."""
+    return where in wrong or any(other[: len(where)] == where for other in wrong)
 
 
 def _joined(

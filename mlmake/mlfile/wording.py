@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from mlmake.mlfile.keypath import KeyPath, show_path
@@ -415,3 +416,108 @@ def bad_number() -> Words:
 def not_toml(message: str) -> Words:
     """A mistake of TOML's syntax that is too rare for a sentence of its own."""
     return f"not TOML: {message[:1].lower()}{message[1:]}", None
+
+
+# ---- keys that do not go together --------------------------------------------------------------------------------
+
+
+def several_commands(target: KeyPath, given: Sequence[str]) -> Words:
+    """A target that would do more than one thing."""
+    return (
+        f"{table_name(target)} has {' and '.join(f'`{key}`' for key in given)}, a target has one of them",
+        "make two targets of it, or call the one from the other",
+    )
+
+
+def no_command(target: KeyPath) -> Words:
+    """Outputs that nothing makes."""
+    return f"{table_name(target)} has outputs and nothing that makes them", "add `run`, `call` or `select`"
+
+
+def empty_command() -> Words:
+    """A script without words."""
+    return "`run` is empty", "a target without a command groups its inputs: leave `run` out"
+
+
+def bad_function(key: str, text: str) -> Words:
+    """A function's name in another shape."""
+    module, _, name = text.removesuffix(".py").replace("/", ".").rpartition(".")
+    hint = f'did you mean "{module}:{name}"?' if module and ":" not in text and not text.endswith(".py") else None
+    return f'`{key}` must be a function like "module:function", not {shown(text)}', hint
+
+
+def not_one_of(key: str, value: object, words: Sequence[str], near: str | None) -> Words:
+    """A word that is none of those there are."""
+    listed = ", ".join(f'"{word}"' if " " not in word else word for word in words[:-1])
+    last = f'"{words[-1]}"' if " " not in words[-1] else words[-1]
+    hint = None if near is None else f'did you mean "{near}"?'
+    return f"`{key}` must be {listed} or {last}, not {shown(value)}", hint
+
+
+def needs_outputs(key: str) -> Words:
+    """A key about results where there are none."""
+    return f"`{key}` says when results hold, and this target has no outputs", f"add outputs, or leave `{key}` out"
+
+
+def window_beyond_limit(fresh: str, oldest: str) -> Words:
+    """A window that is longer than the limit."""
+    return f"`fresh_for` ({fresh}) is longer than `max_age` ({oldest})", "results too old to be used cannot be fresh"
+
+
+def limit_here() -> str:
+    """The label of the limit that a window exceeds."""
+    return "the limit"
+
+
+def stale_with_keep() -> Words:
+    """Two keys that each want other files in place after a failure."""
+    return (
+        "`stale_if_error` and `keep` exclude each other",
+        "after a failure either the last good outputs are put back or the unfinished ones stay",
+    )
+
+
+def probe_needs_one() -> Words:
+    """A probe that does nothing, or two things."""
+    return "a probe has either `run` or `call`", 'write { run = "./measure" } or { call = "module:function" }'
+
+
+def probe_without_source(probe: str) -> Words:
+    """A measure of nothing."""
+    return f'probe "{probe}" measures a source, and this target has none', "add `source`, or use { run = … }"
+
+
+def bad_tolerance(value: object) -> Words:
+    """A tolerance that cannot be read."""
+    return f"{shown(value)} is no tolerance", 'tolerances are "any", "10%", "x2", or a number from 0 up'
+
+
+def significant_without_probe() -> Words:
+    """A tolerance without a measure."""
+    return "`significant` compares measures, and there is no `probe`", 'add one, like probe = "records"'
+
+
+def bad_condition(text: str) -> Words:
+    """A condition that cannot be read."""
+    return (
+        f"{shown(text)} is no condition",
+        'compare metrics with numbers, like "accuracy >= 0.95 and not (loss > 1)"',
+    )
+
+
+def enough_without_metrics() -> Words:
+    """A condition on metrics without metrics."""
+    return "`enough` compares metrics, and this target has no `metrics`", "name the output that holds them"
+
+
+# ---- still to come -----------------------------------------------------------------------------------------------
+
+
+def key_not_yet(key: str) -> Words:
+    """A key whose feature is not built."""
+    return f"`{key}` is not built yet", "leave it out; this version of mlmake cannot honour it"
+
+
+def value_not_yet(key: str, value: object) -> Words:
+    """A value whose feature is not built."""
+    return f"`{key}` = {shown(value)} is not built yet", "leave it out; this version of mlmake cannot honour it"

@@ -1,0 +1,79 @@
+"""Keys and values whose feature is still to come; each is said, so that nothing is silently left out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import UnsetType
+
+from mlmake.mlfile import wording
+from mlmake.mlfile.keypath import KeyPath
+from mlmake.mlfile.problems import Problem
+from mlmake.mlfile.schema import MlfileTable, ServeTable, TargetTable
+
+TARGET_KEYS = (
+    "source",
+    "fresh_for",
+    "max_age",
+    "stale_if_error",
+    "probe",
+    "significant",
+    "enough",
+    "ready",
+    "carry",
+    "sandbox",
+)
+SERVE_KEYS = ("loader", "inputs", "outputs", "batch", "warmup")
+CACHE_KEYS = ("remote", "unused_for", "max_size")
+TRACKS = ("files", "packages")
+LISTS = ("glob", "from")
+
+
+def not_yet(table: MlfileTable) -> tuple[Problem, ...]:
+    """A problem for each key or value that this mlmake cannot honour."""
+    problems = [_key("cache", key) for key in CACHE_KEYS if getattr(table.cache, key) is not None]
+    if "gpus" in table.resources:
+        problems.append(_key("resources", "gpus"))
+    for name, target in table.target.items():
+        _target(target, ("target", name), problems)
+    for name, serve in table.serve.items():
+        _serve(serve, ("serve", name), problems)
+    return tuple(problems)
+
+
+def _key(*where: str | int) -> Problem:
+    return Problem(where, *wording.key_not_yet(str(where[-1])), at_key=True)
+
+
+def _value(where: KeyPath, key: str, value: object) -> Problem:
+    return Problem(where, *wording.value_not_yet(key, value))
+
+
+def _target(target: TargetTable, where: KeyPath, problems: list[Problem]) -> None:
+    problems += [_key(*where, key) for key in TARGET_KEYS if getattr(target, key) is not None]
+    if target.wait != "all":
+        problems.append(_value((*where, "wait"), "wait", target.wait))
+    if "gpus" in target.resources:
+        problems.append(_key(*where, "resources", "gpus"))
+    if not isinstance(target.track, UnsetType):
+        problems += [
+            _value((*where, "track", i), "track", word) for i, word in enumerate(target.track) if word in TRACKS
+        ]
+    if isinstance(target.matrix, list):
+        for i, part in enumerate(target.matrix):
+            _lists(part, (*where, "matrix", i), problems)
+    elif isinstance(target.matrix, dict):
+        _lists(target.matrix, (*where, "matrix"), problems)
+
+
+def _lists(matrix: Mapping[str, Any], where: KeyPath, problems: list[Problem]) -> None:
+    """Values of a matrix that are known only by looking."""
+    for key, values in matrix.items():
+        if isinstance(values, dict):
+            problems += [_key(*where, key, word) for word in LISTS if word in values]
+
+
+def _serve(serve: ServeTable, where: KeyPath, problems: list[Problem]) -> None:
+    problems += [_key(*where, key) for key in SERVE_KEYS if getattr(serve, key) is not None]
+    for key, built in (("aggregate", "mean"), ("method", "auto")):
+        if getattr(serve, key) != built:
+            problems.append(_value((*where, key), key, getattr(serve, key)))
