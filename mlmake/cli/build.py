@@ -1,0 +1,35 @@
+"""`mlmake build`: makes targets up to date; it does not know how."""
+
+from typing import Any
+
+import click
+
+from mlmake.cli.plan import show_plan
+from mlmake.cli.project import opened
+from mlmake.cli.settings import Settings, choosing, command, later
+from mlmake.cli.targets import TARGET
+from mlmake.cli.tell import follow
+
+
+@command("build")
+@click.argument("targets", nargs=-1, type=TARGET)
+@click.option("-j", "--jobs", type=click.IntRange(1), envvar="MLMAKE_JOBS", metavar="N", help="Run N steps at once.")
+@click.option("-k", "keep_going", is_flag=True, help="After a failure go on with all that is not downstream.")
+@click.option("-n", "dry_run", is_flag=True, help="Only say what would run, as `mlmake plan` does.")
+@choosing
+@click.option("--rehash", is_flag=True, help="Trust no stamp: read every file.")
+@click.option("--no-cache", is_flag=True, help="Restore nothing.")
+@click.option("--frozen", is_flag=True, help="Restore, but exit 3 rather than run anything.")
+@click.option("--retry", type=click.IntRange(0), metavar="N", help="Try every failed step N more times.")
+@later("--debug", metavar="TARGET", help="Run that step alone, in the foreground.")
+@later("--check-deterministic", metavar="TARGET", help="Run that step twice and compare.")
+@later("--watch", is_flag=True, help="Build again whenever an input changes.")
+@later("--on", metavar="ENGINE", help="Run the steps on another engine.")
+def build(
+    settings: Settings, targets: tuple[str, ...], chosen: dict[str, Any], dry_run: bool, frozen: bool, **how: Any
+) -> int:
+    """Make targets up to date; without TARGETS, the default ones."""
+    with opened(settings, frozen=frozen, **chosen, **how) as app:
+        if dry_run:
+            return show_plan(app.graph, app.plan(targets), settings)
+        return follow(app.build(targets), settings=settings, root=app.root, runs_folder=app.runs_folder)

@@ -1,0 +1,17 @@
+"""The commands of the contract whose features are not built yet: each says so."""
+
+from mlmake.cli.settings import not_yet
+
+accept = not_yet("accept", "Count the outputs on disk as made by the present recipe and inputs")
+runs = not_yet("runs", "Show the history of runs")
+metrics = not_yet("metrics", "Compare the metrics of instances across runs")
+params = not_yet("params", "Show the parameters and where each was set")
+lineage = not_yet("lineage", "Show what an artifact was made from")
+restore = not_yet("restore", "Put the outputs of an earlier run back")
+watch = not_yet("watch", "Build again whenever something calls for it")
+report = not_yet("report", "Write one page about a run")
+cache = not_yet("cache", "Look after the content store")
+gc = not_yet("gc", "Remove what policy allows")
+import_ = not_yet("import", "Write an Mlfile from another tool's file")
+export = not_yet("export", "Write the pipeline for another engine")
+doctor = not_yet("doctor", "Check the machine and the state")

@@ -1,0 +1,36 @@
+"""`mlmake list`: the targets with their help; it looks at nothing but the Mlfile."""
+
+import sys
+
+import click
+
+from mlmake.cli.project import opened
+from mlmake.cli.settings import Settings, command
+from mlmake.views.jsonl import encoded
+from mlmake.views.screen import columns, printable
+
+
+@command("list")
+@click.option("--all", "everything", is_flag=True, help="Also manual targets, and every instance.")
+def listing(settings: Settings, everything: bool) -> int:
+    """List the targets with their help."""
+    with opened(settings) as app:
+        graph = app.graph
+    targets = [t for t in graph.targets.values() if everything or not t.manual]
+    if settings.json:
+        rows = [{"target": t.name, "help": t.help, "manual": t.manual, "instances": list(t.actions)} for t in targets]
+        sys.stdout.buffer.write(encoded({"schema": "mlmake.list/1", "targets": rows}) + b"\n")
+        return 0
+    screen = settings.screen()
+    times = screen.mark("×", "x")
+    names = {t.name: t.name + (f" {times}{len(t.actions)}" if len(t.actions) != 1 else "") for t in targets}
+    width = max(map(columns, names.values()), default=0)
+    for target in targets:
+        name = names[target.name]
+        manual = screen.paint("(manual)", "dim") if target.manual else ""
+        about = " ".join(part for part in (printable(target.help or ""), manual) if part)
+        print(f"{screen.paint(name, 'bold')}{' ' * (width - columns(name))}  {about}".rstrip())
+        if everything and target.actions != (target.name,):
+            for action in target.actions:
+                print(f"  {printable(action)}")
+    return 0

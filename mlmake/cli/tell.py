@@ -1,0 +1,135 @@
+"""Follows a build for the user: picks the views, keeps the journal, gives the exit code; it decides nothing of it."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mlmake.cli.ending import FAILED, INTERRUPTED, NOT_UP_TO_DATE, bug, hush
+from mlmake.cli.settings import Settings
+from mlmake.executors.log import tail
+from mlmake.model.event import Event, RunFinished, TargetStarted
+from mlmake.views.journal import Journal
+from mlmake.views.jsonl import line
+from mlmake.views.plain import Plain
+
+if TYPE_CHECKING:
+    from mlmake.views.live import Live
+
+LINES_OF_LOG = 50
+"""Lines of a failed step's log that are shown."""
+
+
+class Teller:
+    """Shows events by the views that the settings and the terminal ask for. No view can fail the build."""
+
+    def __init__(self, settings: Settings, *, root: str) -> None:
+        self._json = settings.json
+        self._screen = settings.screen(sys.stderr)
+        self._root = root
+        self._plain = Plain(self._screen, tail=self._last_lines, verbose=settings.verbose > 0, quiet=settings.quiet)
+        self._may_live = not settings.quiet and not settings.json and moves(sys.stderr)
+        self._live: Live | None = None
+        self._before: list[Event] = []
+        self._gone = False
+
+    def take(self, event: Event) -> None:
+        """Show one event."""
+        if self._gone:
+            return
+        try:
+            if self._json:
+                sys.stdout.buffer.write(line(event) + b"\n")
+                sys.stdout.buffer.flush()
+            elif self._live:
+                self._live.take(event)
+                if isinstance(event, RunFinished):
+                    self.close()
+            elif self._may_live and isinstance(event, TargetStarted):
+                self._go_live(event)
+            else:
+                self._before.append(event)
+                for text in self._plain.lines(event):
+                    sys.stderr.write(text + "\n")
+        except OSError:
+            self._gone = True
+            hush()
+        except Exception as error:
+            self._gone = True
+            bug(error)
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        live, self._live = self._live, None
+        if live:
+            try:
+                live.__exit__(None, None, None)
+            except OSError:
+                self._gone = True
+                hush()
+
+    def _go_live(self, event: Event) -> None:
+        # Slow, and only once something runs on a terminal.
+        from rich.console import Console  # noqa: PLC0415
+
+        from mlmake.views.live import Live  # noqa: PLC0415
+
+        console = Console(
+            file=sys.stderr,
+            force_terminal=True,
+            color_system="standard" if self._screen.colour else None,
+            highlight=False,
+            emoji=False,
+            markup=False,
+        )
+        self._live = Live(console, self._screen, self._plain, clock=time.time)
+        self._live.catch_up(self._before)
+        self._before.clear()
+        self._live.__enter__()
+        self._live.take(event)
+
+    def _last_lines(self, path: str) -> Sequence[str]:
+        try:
+            return tail(os.path.join(self._root, path), LINES_OF_LOG)
+        except OSError as error:
+            return (f"the log cannot be read: {error}",)
+
+
+def follow(events: Iterable[Event], *, settings: Settings, root: str, runs_folder: str) -> int:
+    """Show a build to its end and give the exit code for how it went."""
+    teller = Teller(settings, root=root)
+    end: RunFinished | None = None
+    with Journal(runs_folder) as journal:
+        try:
+            for event in events:
+                journal.take(event)
+                teller.take(event)
+                if isinstance(event, RunFinished):
+                    end = event
+        finally:
+            teller.close()
+        if journal.trouble and not settings.quiet:
+            sys.stderr.write(f"warning: {journal.trouble}\n")
+    return exit_code(end)
+
+
+def exit_code(end: RunFinished | None) -> int:
+    """The exit code for how a run ended; without an end it was interrupted before it began."""
+    if end is None:
+        return INTERRUPTED
+    match end.outcome:
+        case "ok":
+            return 0
+        case "not-up-to-date":
+            return NOT_UP_TO_DATE
+        case "interrupted":
+            return 128 + end.signal if end.signal else INTERRUPTED
+        case _:
+            return FAILED
+
+
+def moves(stream: object) -> bool:
+    """Whether a stream is a terminal on which lines can be redrawn."""
+    isatty = getattr(stream, "isatty", None)
+    return bool(isatty and isatty()) and os.environ.get("TERM", "dumb") != "dumb"

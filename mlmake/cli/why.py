@@ -1,0 +1,77 @@
+"""`mlmake why`: the chain of causes of one target; the wording is not here."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from mlmake.cli.project import opened
+from mlmake.cli.settings import Settings, choosing, command, later
+from mlmake.cli.targets import TARGET
+from mlmake.model.graph import Graph
+from mlmake.planning.explain import Chain, chain
+from mlmake.views.documents import chain_document, chain_lines
+from mlmake.views.jsonl import encoded
+from mlmake.views.screen import printable
+
+NAMED = 3
+"""Instances that are named where several have the same answer."""
+
+
+@command("why")
+@click.argument("target", type=TARGET)
+@later("--vs", metavar="RUN", help="Compare with that run.")
+@choosing
+def why(settings: Settings, target: str, chosen: dict[str, Any]) -> int:
+    """Say why TARGET will run, or why it last ran: the chain of causes, old and new values."""
+    with opened(settings, **chosen) as app:
+        plan = app.plan([target])
+        actions = judged(app.graph, plan.request.actions)
+        chains = {action: chain(app.graph, plan, app.memory, action) for action in actions}
+    if settings.json:
+        documents = [chain_document(action, found) for action, found in chains.items()]
+        whole = documents[0] if len(documents) == 1 else {"schema": "mlmake.why/1", "answers": documents}
+        sys.stdout.buffer.write(encoded(whole) + b"\n")
+        return 0
+    screen = settings.screen()
+    for number, (action, others) in enumerate(alike(chains).items()):
+        if number:
+            print()
+        for line in chain_lines(chains[action], screen):
+            print(line)
+        if others:
+            named = ", ".join(map(printable, others[:NAMED])) + (", …" if len(others) > NAMED else "")
+            print(screen.paint(f"The same holds for {len(others)} more: {named}", "dim"))
+    return 0
+
+
+def judged(graph: Graph, actions: Iterable[str]) -> list[str]:
+    """Actions that have a command; a group stands for what it is made of."""
+    found: dict[str, None] = {}
+    stack = list(reversed(list(actions)))
+    seen = set()
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if graph.actions[name].is_group:
+            stack += reversed(graph.actions[name].upstream)
+        else:
+            found[name] = None
+    return list(found)
+
+
+def alike(chains: dict[str, Chain]) -> dict[str, list[str]]:
+    """The first action of each answer, and the others that have the same one."""
+    firsts: dict[tuple[str, ...], str] = {}
+    groups: dict[str, list[str]] = {}
+    for action, found in chains.items():
+        key = tuple(text.replace(action, "") for text in (found.sentence, found.line))
+        first = firsts.setdefault(key, action)
+        if first == action:
+            groups[action] = []
+        else:
+            groups[first].append(action)
+    return groups
