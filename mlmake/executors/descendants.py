@@ -82,7 +82,7 @@ def lives(pid: int, started: int) -> bool:
 
 def has_job(pid: int, job: str) -> bool:
     """Whether a process says that it belongs to a job of this name, of whichever build."""
-    return any(token.partition(".")[2] == job for token in _tokens(pid))
+    return any(token.partition(".")[2] == job for token in _tokens(pid) or ())
 
 
 def tree(pid: int) -> list[int]:
@@ -158,44 +158,55 @@ def _group_lives(group: int) -> bool:
 
 def _orphans(session: int, token: str) -> Iterator[int]:
     """The adopted children that belong to this step; clears away dead ones on the way."""
-    for pid in _children(_household.children):
-        if pid in _household.known:
-            continue
-        stat = _stat(pid)
-        if stat is None:
-            continue
-        if stat[0] == _ZOMBIE:
-            _bury(pid, started=stat[19], own=int(stat[3]) == session)
-        elif int(stat[3]) == session or token in _tokens(pid):
-            yield pid
+    news = True
+    while news:
+        news = False
+        for pid in _children(_household.children):
+            if pid in _household.known:
+                continue
+            stat = _stat(pid)
+            if stat is None or stat[0] == _ZOMBIE:
+                # Its own children have come to us, perhaps after the list was read.
+                news |= stat is None or _bury(pid, started=stat[19], own=int(stat[3]) == session)
+                continue
+            tokens = _tokens(pid)
+            if int(stat[3]) == session or (tokens is not None and token in tokens):
+                yield pid
+            # It has died while being looked at.
+            news |= tokens is None
 
 
-def _bury(pid: int, *, started: str, own: bool) -> None:
+def _bury(pid: int, *, started: str, own: bool) -> bool:
+    """Wait for a dead child if nobody else will; whether its death is news."""
     now = time.monotonic()
+    news = (pid, started) not in _household.dead
     if own or now - _household.dead.setdefault((pid, started), now) > _UNCLAIMED:
         _household.dead.pop((pid, started), None)
         try:
             os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:  # another thread was quicker
-            return
+            return True
+    return news
 
 
-def _tokens(pid: int) -> list[str]:
-    """The steps that a process says it belongs to, the outermost first."""
+def _tokens(pid: int) -> list[str] | None:
+    """The steps that a process says it belongs to, the outermost first; None if it is dying."""
     prefix = TOKEN.encode() + b"="
     # While a process replaces itself by another program its environment reads as empty.
     for _ in range(20):
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
                 environ = file.read()
-        except OSError:
+        except PermissionError:
             return []
+        except OSError:
+            return None
         if environ:
             entries = [entry for entry in environ.split(b"\0") if entry.startswith(prefix)]
             return [os.fsdecode(token) for entry in entries for token in entry[len(prefix) :].split(b"/")]
         stat = _stat(pid)
         if stat is None or stat[0] == _ZOMBIE:
-            return []
+            return None
         time.sleep(0.0005)
     return []
 

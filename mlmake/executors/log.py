@@ -37,11 +37,6 @@ class Log:
         self._speeches = {stream: _Speech(job, stream, say) for stream in ("stdout", "stderr")} if say else {}
         self.trouble: OSError | None = None
 
-    @property
-    def fd(self) -> int:
-        """The descriptor, for who writes into the log directly, by appending."""
-        return self._file
-
     def write(self, stream: str, chunk: bytes) -> None:
         """Take what came on this stream."""
         if self._masks:
