@@ -1,7 +1,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from mlmake.model.event import LiveModel
@@ -35,6 +37,12 @@ def test_a_model_that_is_live_is_not_read_again(store: Store, classifier: Fit) -
     second = prepare(Release("tagger", (two, ReleasedModel("a", one.path, one.digest, 2))), first)
     assert second.ensemble.members[1].estimator is first.ensemble.members[0].estimator
     assert [member.rank for member in second.ensemble.members] == [2, 2]
+
+
+def test_a_loaded_model_works_alone(store: Store, rows: np.ndarray) -> None:
+    forest = RandomForestClassifier(2, n_jobs=2).fit(rows, np.resize([0, 1], len(rows)))
+    generation = prepare(Release("tagger", (store("a", forest),)), None)
+    assert generation.ensemble.members[0].estimator.n_jobs == 1
 
 
 def test_the_same_instance_with_other_bytes_is_read(store: Store, classifier: Fit) -> None:
