@@ -31,9 +31,9 @@ class WarmExecutor:
         self,
         python: str,
         root: str,
-        *,
+        preload: Sequence[str],
         note_process: NoteProcess,
-        preload: Sequence[str] = (),
+        *,
         live: bool = False,
         inherit: Sequence[int] = (),
     ) -> None:

@@ -55,6 +55,10 @@ class ThreadCrew:
                 if end is not None and monotonic() >= end:
                     return None
 
+    def has_messages(self) -> bool:
+        """Whether `get` would give one at once."""
+        return not self._inbox.empty()
+
     def close(self) -> None:
         """Let the threads end when they have done what was submitted; returns at once."""
         with self._lock:
