@@ -75,8 +75,8 @@ def load_document(
     )
     ruled = check_rules(table, broken=broken)
     # of a value that is wrong it is not said as well that it is not built
-    wrong = {problem.where for problem in (*ruled, *problems)}
-    problems += [*ruled, *(problem for problem in not_yet(table) if not _is_in(problem.where, wrong))]
+    wrong = {found.where[:depth] for found in (*ruled, *problems) for depth in range(1, len(found.where) + 1)}
+    problems += [*ruled, *(later for later in not_yet(table) if later.where not in wrong)]
     return (Document(name, table, texts, files, broken) if complete else None), tuple(problems)
 
 
@@ -92,7 +92,8 @@ def _load(
     data = read(name)
     if data is None:
         place = included_at or Place((), "", name)
-        problems.append(Problem(place.where, *wording.missing_file(name), file=place.file))
+        words = wording.missing_file(name, by_flag=included_at is None)
+        problems.append(Problem(place.where, *words, file=place.file))
         return None
     text, found = text_of(data, name)
     problems += found
@@ -114,11 +115,6 @@ def _version_problems(requirement: str | None, version: str | None) -> list[Prob
     if version is not None and not fits:
         return [Problem(where, *wording.other_version(requirement, version))]
     return []
-
-
-def _is_in(where: KeyPath, wrong: set[KeyPath]) -> bool:
-    """Whether a place, or something inside it, is wrong already."""
-    return where in wrong or any(other[: len(where)] == where for other in wrong)
 
 
 def _joined(
