@@ -15,6 +15,8 @@ def run(data: Path, table: Path, counts: Path) -> None:
     if not portions:
         raise SystemExit(f"{data}: no CSV files; expected portions named like portion-01.csv")
     rows = [row for portion in portions for row in read_portion(portion)]
+    if not rows:
+        raise SystemExit(f"{data}: its portions hold no digits")
     numbers = np.array(rows, dtype=np.uint8)
     write_table(table, Table(pixels=numbers[:, 1:], labels=numbers[:, 0]))
     found = {"records": len(rows), "portions": len(portions)}
@@ -24,10 +26,10 @@ def run(data: Path, table: Path, counts: Path) -> None:
 
 def read_portion(path: Path) -> list[list[int]]:
     """The rows of one portion: a label from 0 to 9, then 64 pixels from 0 to 16."""
-    with path.open(newline="", encoding="ascii") as file:
+    with path.open(newline="", encoding="ascii", errors="replace") as file:
         lines = csv.reader(file)
         if ",".join(next(lines, [])) != HEADER:
-            raise SystemExit(f"{path}:1: the header is not {HEADER[:17]}…,p{PIXELS - 1}")
+            raise SystemExit(f"{path}:1: the header is not label,p00,…,p{PIXELS - 1}")
         return [clean(line, f"{path}:{number}") for number, line in enumerate(lines, start=2)]
 
 
