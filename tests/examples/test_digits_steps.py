@@ -141,7 +141,7 @@ def test_a_bad_portion_is_refused_with_its_place(tmp_path: Path, text: str, mess
 
 
 def test_a_folder_without_digits_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="no CSV files; expected portions named like portion-01.csv"):
+    with pytest.raises(SystemExit, match=r"no CSV files; expected portions named like portion-01\.csv"):
         ingest.run(tmp_path, tmp_path / "t", tmp_path / "c")
     (tmp_path / "portion-01.csv").write_text(HEADER + "\n")
     with pytest.raises(SystemExit, match="its portions hold no digits"):
