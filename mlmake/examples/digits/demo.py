@@ -4,17 +4,17 @@ python -m mlmake.examples.digits.demo
 """
 
 import json
-import queue
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from .drawing import letters
 from .table import DARKEST, SIDE, read_table
@@ -22,7 +22,7 @@ from .table import DARKEST, SIDE, read_table
 ROOT = Path(__file__).resolve().parents[3]
 """The checkout: where `Mlfile.example` is."""
 
-COMMAND = [sys.executable, "-m", "mlmake", "-f", "Mlfile.example", "--json", "serve", "--port", "0"]
+ARGUMENTS = ["-f", "Mlfile.example", "serve", "--port", "0"]
 PATIENCE = 300
 """Seconds for the whole build; it takes a few."""
 
@@ -32,20 +32,57 @@ IMAGE = 41
 
 def main() -> None:
     """Build and serve, ask, stop. Ends with an error if anything is not as it should be."""
-    print("$ mlmake -f Mlfile.example serve --port 0", flush=True)
-    began = time.monotonic()
-    server = subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    print(f"$ mlmake {' '.join(ARGUMENTS)}", flush=True)
+    server = subprocess.Popen([sys.executable, "-m", "mlmake", *ARGUMENTS], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
-        url = wait_until_built(server)
-        print(f"\nbuilt and serving after {time.monotonic() - began:.1f} s\n")
+        url = wait_until_ready(server)
         right = ask(url, IMAGE)
     finally:
         code = stop(server)
-    if code:
+    # Ended by a signal, and after it answered what it had taken on: both are what was asked for.
+    if code not in (0, 128 + signal.SIGTERM):
         sys.exit(f"the server ended with exit code {code}")
-    print("the server has stopped")
+    print("server stopped")
     if not right:
         sys.exit("the answer is wrong")
+
+
+def wait_until_ready(server: "subprocess.Popen[str]") -> str:
+    """The server's address, once a model answers there."""
+    assert server.stdout is not None
+    told: list[str] = []
+    threading.Thread(target=pass_on, args=(server.stdout, told), daemon=True).start()
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            sys.exit(f"the server ended by itself, exit code {server.returncode}")
+        url = address(told)
+        if url and answers(f"{url}/v2/models/digits/ready"):
+            return url
+        time.sleep(0.1)
+    sys.exit(f"nothing is served after {PATIENCE} s")
+
+
+def pass_on(stream: IO[str], told: list[str]) -> None:
+    """Show what the server tells, line by line, and keep it."""
+    for line in stream:
+        print(line, end="", flush=True)
+        told.append(line)
+
+
+def address(told: Sequence[str]) -> str | None:
+    """Where the server says it is."""
+    found = re.search(r"^serving .*?(http://[^\s,]+)", "".join(told), re.MULTILINE)
+    return found[1] if found else None
+
+
+def answers(url: str) -> bool:
+    """Whether a request succeeds."""
+    try:
+        with urllib.request.urlopen(url, timeout=30):
+            return True
+    except urllib.error.HTTPError:
+        return False
 
 
 def stop(server: "subprocess.Popen[str]") -> int:
@@ -58,56 +95,11 @@ def stop(server: "subprocess.Popen[str]") -> int:
         return server.wait()
 
 
-def wait_until_built(server: "subprocess.Popen[str]") -> str:
-    """The server's address, once its build has ended well and models are live."""
-    said: queue.Queue[dict[str, Any]] = queue.Queue()
-    for stream, read in ((server.stdout, events), (server.stderr, messages)):
-        assert stream is not None
-        threading.Thread(target=read, args=(stream, said), daemon=True).start()
-    url, live, outcome = "", False, ""
-    deadline = time.monotonic() + PATIENCE
-    while not (url and live and outcome == "ok"):
-        try:
-            event = said.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            sys.exit(f"nothing is served after {PATIENCE} s")
-        match event["event"]:
-            case "address":
-                url = event["url"]
-            case "models-changed":
-                live = bool(event["live"])
-            case "run-finished":
-                outcome = event["outcome"]
-                if outcome != "ok":
-                    sys.exit(f"the build ended: {outcome}")
-            case "closed":
-                sys.exit(f"the server ended by itself, exit code {server.wait()}")
-            case _:
-                pass
-    return url
-
-
-def events(lines: Iterable[str], said: "queue.Queue[dict[str, Any]]") -> None:
-    """Pass on what is told on stdout: an event a line."""
-    for line in lines:
-        said.put(json.loads(line))
-    said.put({"event": "closed"})
-
-
-def messages(lines: IO[str], said: "queue.Queue[dict[str, Any]]") -> None:
-    """Show what is told on stderr; one line of it says where the server is."""
-    for line in lines:
-        print(line, end="", flush=True)
-        found = re.search(r"serving (http://\S+)", line)
-        if found:
-            said.put({"event": "address", "url": found[1]})
-
-
 def ask(url: str, image: int) -> bool:
     """Send one test image, show it with the answer; whether the answer is right."""
     test = read_table(ROOT / "build/digits/test.npz")
     pixels, label = test.pixels[image].tolist(), int(test.labels[image])
-    print(letters(pixels, SIDE, DARKEST))
+    print(f"\n{letters(pixels, SIDE, DARKEST)}")
     question = {"inputs": [{"name": "input", "datatype": "UINT8", "shape": [1, len(pixels)], "data": pixels}]}
     request = urllib.request.Request(
         f"{url}/v2/models/digits/infer", json.dumps(question).encode(), {"Content-Type": "application/json"}
@@ -118,7 +110,7 @@ def ask(url: str, image: int) -> bool:
     outputs = {output["name"]: output["data"] for output in answer["outputs"]}
     guess = int(outputs["predict"][0])
     print(f"\nanswer {guess} ({max(outputs['probabilities']):.0%} sure), true label {label}")
-    print("by " + " and ".join(model.rpartition(":")[0] for model in models))
+    print("answered by " + " and ".join(model.rpartition(":")[0] for model in models))
     return guess == label
 
 
