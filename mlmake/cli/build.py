@@ -28,7 +28,7 @@ from mlmake.cli.tell import follow
 def build(
     settings: Settings, targets: tuple[str, ...], chosen: dict[str, Any], dry_run: bool, frozen: bool, **how: Any
 ) -> int:
-    """Make targets up to date; without TARGETS, the default ones."""
+    """Make targets up to date; without TARGETS, the defaults."""
     with opened(settings, frozen=frozen, **chosen, **how) as app:
         if dry_run:
             return show_plan(app.graph, app.plan(targets), settings)

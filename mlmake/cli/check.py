@@ -16,7 +16,7 @@ from mlmake.views.jsonl import encoded
 @command("check")
 @click.option("--strict", is_flag=True, help="Doubts are mistakes: exit 2.")
 def check(settings: Settings, strict: bool) -> int:
-    """Show every mistake and doubt in the Mlfile; nothing is run."""
+    """Show every mistake and doubt in the Mlfile."""
     # Slow, and already there when the project is open.
     from mlmake.app import MlfileMistakes  # noqa: PLC0415
 

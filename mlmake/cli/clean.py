@@ -39,7 +39,10 @@ class Rubbish:
 @click.option("-y", "sure", is_flag=True, help="Do not ask.")
 @click.option("--cache", is_flag=True, help="Also what is remembered of them, so that they have to run again.")
 def clean(settings: Settings, targets: tuple[str, ...], dry_run: bool, sure: bool, cache: bool) -> int:
-    """Remove the outputs of TARGETS, of all targets if none is given; inputs are never touched."""
+    """Remove outputs, never inputs.
+
+    Without TARGETS, the outputs of all targets.
+    """
     with opened(settings) as app:
         graph = app.graph
         names = app.request(targets).actions if targets else tuple(graph.actions)

@@ -10,6 +10,7 @@ import traceback
 import click
 
 from mlmake.planning.request import nearest
+from mlmake.ports import StateTrouble
 from mlmake.views.screen import printable
 
 FAILED = 1
@@ -40,17 +41,17 @@ class WrongUse(Exception):
 
 def code_of(error: BaseException) -> int:
     """Say on stderr what went wrong and give the exit code."""
-    # Slow, and already there unless the command line itself was wrong.
-    from mlmake.app import MlfileMistakes, Usage  # noqa: PLC0415
-    from mlmake.ports import StateTrouble  # noqa: PLC0415
-
+    # Slow to import; only if a command has done so can one of its exceptions be here.
+    app = sys.modules.get("mlmake.app")
+    if app is not None and isinstance(error, app.MlfileMistakes):
+        sys.stderr.write(error.text.rstrip("\n") + "\n")
+        return WRONG
+    if app is not None and isinstance(error, app.Usage):
+        return say(str(error), WRONG)
     match error:
-        case MlfileMistakes():
-            sys.stderr.write(error.text.rstrip("\n") + "\n")
-            return WRONG
         case NotYet():
             return say(f"{error} is not built yet", WRONG)
-        case Usage() | WrongUse():
+        case WrongUse():
             return say(str(error), WRONG)
         case click.UsageError():
             return say(_usage(error), WRONG)

@@ -20,7 +20,7 @@ from mlmake.views.jsonl import encoded
 @later("--html", metavar="FILE", help="As a page.")
 @click.option("--expand", is_flag=True, help="Every instance of a matrix by itself.")
 def graph(settings: Settings, targets: tuple[str, ...], as_dot: bool, as_mermaid: bool, expand: bool) -> int:
-    """Draw what is made from what; matrices folded unless expanded."""
+    """Draw what is made from what."""
     if as_dot + as_mermaid + settings.json > 1:
         raise WrongUse("choose one of --dot, --mermaid and --json")
     with opened(settings) as app:

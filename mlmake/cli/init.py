@@ -72,7 +72,7 @@ KEPT = frozenset({".gitignore"})
 @click.option("--example", metavar="NAME", help="A larger one: digits.")
 @later("--vscode", is_flag=True, help="Settings for the editor.")
 def init(settings: Settings, folder: str, example: str | None) -> int:
-    """Lay a project that builds at once into DIR, the current folder if none is given."""
+    """Write a project that builds at once into DIR, or here."""
     if settings.directory:
         folder = os.path.join(settings.directory, folder)
     written = lay(folder) if example is None else lay_example(example, folder)

@@ -2,7 +2,7 @@
 
 from mlmake.cli.settings import not_yet
 
-accept = not_yet("accept", "Count the outputs on disk as made by the present recipe and inputs")
+accept = not_yet("accept", "Count outputs on disk as up to date")
 runs = not_yet("runs", "Show the history of runs")
 metrics = not_yet("metrics", "Compare the metrics of instances across runs")
 params = not_yet("params", "Show the parameters and where each was set")

@@ -40,7 +40,10 @@ class Entry:
 @click.option("--failed", is_flag=True, help="Only of steps that failed.")
 @click.option("--path", "path_only", is_flag=True, help="Print where the log is instead.")
 def log(settings: Settings, target: str | None, run: str | None, follow: bool, failed: bool, path_only: bool) -> int:
-    """Print the newest captured output of TARGET, or of all steps of the newest run that ran any."""
+    """Print what steps have printed.
+
+    With TARGET, its newest log; without, all logs of the newest run that has any.
+    """
     with opened(settings) as app:
         folder, root = app.runs_folder, app.root
         wanted = frozenset(app.request([target]).actions) if target else None

@@ -14,7 +14,7 @@ from mlmake.views.jsonl import encoded
 @command("path")
 @click.argument("target", type=TARGET)
 def path(settings: Settings, target: str) -> int:
-    """Print the paths of TARGET's outputs, one a line, as seen from here."""
+    """Print where TARGET's outputs are, one a line."""
     with opened(settings) as app:
         actions = [app.graph.actions[name] for name in app.request([target]).actions]
         root = app.root

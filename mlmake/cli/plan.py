@@ -23,7 +23,7 @@ from mlmake.views.jsonl import encoded
 @later("--critical-path", is_flag=True, help="The longest way through what would run.")
 @choosing
 def plan(settings: Settings, targets: tuple[str, ...], everything: bool, check: bool, chosen: dict[str, Any]) -> int:
-    """Say what would run and why, with expected time; nothing is changed."""
+    """Say what would run and why; nothing is changed."""
     with opened(settings, **chosen) as app:
         found = app.plan(targets)
         show_plan(app.graph, found, settings, everything=everything)

@@ -10,7 +10,10 @@ from mlmake.mlfile.schema import MlfileTable
 
 @command("schema")
 def schema(settings: Settings) -> int:
-    """Print the JSON Schema of an Mlfile; `#:schema` in its first line gives completion in editors."""
+    """Print the JSON Schema of an Mlfile.
+
+    A first line `#:schema PATH` in the Mlfile lets editors use it.
+    """
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Mlfile",

@@ -35,7 +35,10 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 @later("--watch", is_flag=True, help="Build and swap again whenever an input changes.")
 @later("--open", is_flag=True, help="Open the dashboard.")
 def serve(settings: Settings, names: tuple[str, ...], host: str, port: int, no_build: bool) -> int:
-    """Build and serve models; without NAME, all that the Mlfile serves."""
+    """Build models and answer with them.
+
+    Without NAME, all that the Mlfile serves.
+    """
     # Slow: the web server and what it stands on.
     from mlmake.serving.server import CannotListen, Server  # noqa: PLC0415
 

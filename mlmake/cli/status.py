@@ -19,7 +19,7 @@ from mlmake.views.jsonl import encoded
 @click.option("--check", is_flag=True, help="Exit 3 if something is not up to date.")
 @choosing
 def status(settings: Settings, targets: tuple[str, ...], check: bool, chosen: dict[str, Any]) -> int:
-    """Say how each target stands: up to date, fresh, stale, missing, failed."""
+    """Say how each target stands: up to date, stale, failed …"""
     with opened(settings, **chosen) as app:
         plan = app.plan(targets)
         if settings.json:

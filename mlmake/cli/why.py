@@ -24,7 +24,10 @@ NAMED = 3
 @later("--vs", metavar="RUN", help="Compare with that run.")
 @choosing
 def why(settings: Settings, target: str, chosen: dict[str, Any]) -> int:
-    """Say why TARGET will run, or why it last ran: the chain of causes, old and new values."""
+    """Say why TARGET will run or last ran.
+
+    The answer is the chain of causes, with old and new values.
+    """
     with opened(settings, **chosen) as app:
         plan = app.plan([target])
         actions = judged(app.graph, plan.request.actions)

@@ -81,7 +81,7 @@ def sentence(reason: Reason) -> str:
         case Code.INPUT_MAY_CHANGE:
             return f"{subject} may change" if subject else "an input may change"
         case Code.CACHED:
-            return "an earlier result fits" + (f" (run {subject})" if subject else "")
+            return "an earlier result fits" + (f", of run {subject}" if subject else "")
 
 
 def sentences(reasons: Sequence[Reason], *, most: int | None = None) -> str:
