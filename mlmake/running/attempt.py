@@ -49,8 +49,12 @@ def attempt(
     execute: Callable[[], Ended],
     workspace: Workspace,
     store: ContentStore | None,
+    now: Callable[[], float],
 ) -> Attempted:
-    """Do the step, whole: on any failure the outputs are what they were before, except those in `keep`."""
+    """Do the step, whole: on any failure the outputs are what they were before, except those in `keep`.
+
+    `now` is the clock by which files are stamped, in seconds since the epoch.
+    """
     if early := _moved(inputs, workspace):
         return Attempted(early=early)
     outputs = [output.path for output in action.outputs]
@@ -66,7 +70,7 @@ def attempt(
     if missing := tuple(path for path in outputs if workspace.touched(path) is None):
         workspace.put_back(job)
         return Attempted(ended, missing=missing)
-    discovered, late = _discover(ended.loaded, {path for path, _ in inputs}, outputs, workspace)
+    discovered, late = _discover(ended.loaded, {path for path, _ in inputs}, outputs, workspace=workspace, now=now())
     if late := (*_moved(inputs, workspace), *late):
         workspace.settle(job)
         return Attempted(ended, late=late)
@@ -88,7 +92,7 @@ def _moved(inputs: Sequence[tuple[str, Version]], workspace: Workspace) -> tuple
 
 
 def _discover(
-    loaded: Mapping[str, float], declared: set[str], outputs: Sequence[str], workspace: Workspace
+    loaded: Mapping[str, float], declared: set[str], outputs: Sequence[str], *, workspace: Workspace, now: float
 ) -> tuple[dict[str, Digest], tuple[str, ...]]:
     """The digests of the files that a step was seen to load, and those that changed after it had loaded them."""
     discovered, late = {}, []
@@ -97,7 +101,8 @@ def _discover(
             continue
         touched = workspace.touched(path)
         version = workspace.look_again(path)
-        if touched is None or touched > seen or not isinstance(version, str):
+        # A time in the future is from before the clock was set back, so it tells of no change since.
+        if touched is None or seen < touched <= now or not isinstance(version, str):
             late.append(path)
         else:
             discovered[path] = version

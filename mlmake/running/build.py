@@ -240,6 +240,7 @@ class Build:
                 execute=execute,
                 workspace=self.workspace,
                 store=self.store if self.ledger.caching else None,
+                now=self.clock.now,
             ),
         )
 
