@@ -1,0 +1,354 @@
+"""Bytes kept by their digest in a folder, and plain records beside them; it does not know what they mean to a build."""
+
+import errno
+import itertools
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+
+from blake3 import blake3
+from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
+
+from mlmake.model.digest import Digest, ObjectName
+from mlmake.model.trace import Trace
+from mlmake.model.tree import Entry, entries, folder_digest
+from mlmake.ports import DamagedObject, Kept, StoreTrouble
+from mlmake.stores.codec import trace_from_json, trace_to_json
+from mlmake.stores.copying import BLOCK, Copier, Names, reading, write_all
+from mlmake.stores.eyes import DISK
+from mlmake.stores.manifest import BadManifest, Row, read_manifest, write_manifest
+
+_FOLDER = ".folder"
+"""What follows the name of an object that is a folder's manifest."""
+
+# objects/ab/ab12…          the bytes of a file, 0444 (0555 if it was executable)
+# objects/ab/ab12….folder   the manifest of a folder
+# records/ab/….json         what a run made, for people and for rebuilding the state
+# tmp/                      what is not whole or not yet on the disk
+
+
+class FolderStore:
+    """A content store in one folder. Any thread may keep, place and sync."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder.rstrip("/")
+        self._copier = Copier()
+        self._numbers = itertools.count()
+        self._guard = Lock()
+        self._pending: dict[str, str] = {}
+        self._made: set[str] = set()
+
+    def keep(self, path: str) -> Kept:
+        """See `ContentStore.keep`."""
+        if path.endswith("/"):
+            return self._keep_folder(path.rstrip("/"))
+        names, _ = self._keep_file(path)
+        return Kept(names.digest, names.object, names.size)
+
+    def sync(self) -> None:
+        """See `ContentStore.sync`. What cannot be made durable is given up."""
+        with self._guard:
+            pending, self._pending = self._pending, {}
+        left = dict(pending)
+        folders = set()
+        try:
+            with self._trouble():
+                for fresh in pending.values():
+                    _flush(fresh)
+                for final, fresh in pending.items():
+                    self._make(os.path.dirname(final))
+                    os.replace(fresh, final)
+                    del left[final]
+                    folders.add(os.path.dirname(final))
+                for folder in folders:
+                    _flush(folder)
+        finally:
+            for fresh in left.values():
+                _remove(fresh)
+
+    def has(self, name: ObjectName) -> bool:
+        """See `ContentStore.has`; for a folder, all of its files."""
+        path = self._path(name)
+        if self._find(path) is not None:
+            return True
+        if (manifest := self._find(path + _FOLDER)) is None:
+            return False
+        try:
+            with open(manifest, "rb") as file:
+                rows = read_manifest(file.read())
+        except (OSError, BadManifest):
+            return False
+        return all(row.object is None or self._find(self._path(row.object)) is not None for row in rows)
+
+    def place(self, name: ObjectName, path: str) -> None:
+        """See `ContentStore.place`."""
+        target = path.rstrip("/")
+        fresh = beside(target, next(self._numbers))
+        try:
+            if path.endswith("/"):
+                self._place_folder(name, fresh)
+            else:
+                self._place_file(name, fresh)
+            swap(fresh, target)
+        except BaseException:
+            remove_tree(fresh)
+            raise
+
+    def remember(self, trace: Trace) -> None:
+        """See `ContentStore.remember`; durable after `sync`."""
+        final = self.record_path(trace)
+        with self._trouble():
+            self._put(final, trace_to_json(trace), 0o644)
+
+    def remembered(self) -> Iterable[Trace]:
+        """See `ContentStore.remembered`."""
+        found = [trace for path in self._records() if (trace := _read_record(path)) is not None]
+        return sorted(found, key=lambda trace: (trace.order, trace.ended))
+
+    def record_path(self, trace: Trace) -> str:
+        """Where the plain record of this result is."""
+        which = xxh3_64_hexdigest(repr((trace.key, trace.action, trace.run, trace.ended)).encode("utf-8", "replace"))
+        return f"{self.folder}/records/{trace.recipe[:2]}/{trace.recipe}-{which}.json"
+
+    def drop(self, name: ObjectName) -> None:
+        """Remove an object, if it is there. Its files, if it is a folder, stay: others may share them."""
+        path = self._path(name)
+        with self._guard:
+            fresh = [self._pending.pop(final, None) for final in (path, path + _FOLDER)]
+        for one in (*fresh, path, path + _FOLDER):
+            if one is not None:
+                _remove(one)
+
+    # Keeping
+
+    def _keep_file(self, path: str) -> tuple[Names, bool]:
+        source = reading(path)
+        try:
+            status = os.fstat(source)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "is no regular file", path)
+            executable = bool(status.st_mode & 0o111)
+            if status.st_size < BLOCK:
+                data = os.read(source, BLOCK)
+                if len(data) < BLOCK and len(data) == os.fstat(source).st_size:
+                    name = ObjectName(blake3(data).hexdigest())
+                    with self._trouble():
+                        self._put(self._path(name), data, 0o555 if executable else 0o444)
+                    return Names(Digest(xxh3_128_hexdigest(data)), name, len(data)), executable
+                os.lseek(source, 0, os.SEEK_SET)
+            return self._keep_large(source, path, executable), executable
+        finally:
+            os.close(source)
+
+    def _keep_large(self, source: int, path: str, executable: bool) -> Names:
+        fresh = self._fresh()
+        try:
+            with self._trouble():
+                target = os.open(
+                    fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o555 if executable else 0o444
+                )
+                try:
+                    names = self._copier.copy(source, target)
+                    _start_writing(target)
+                finally:
+                    os.close(target)
+        except BaseException:
+            _remove(fresh)
+            raise
+        self._pend(self._path(names.object), fresh)
+        return names
+
+    def _keep_folder(self, folder: str) -> Kept:
+        rows: list[Row] = []
+        digests: list[tuple[Entry, Digest | None]] = []
+        size = 0
+        for entry in entries(folder, DISK):
+            if entry.kind == "file":
+                names, executable = self._keep_file(f"{folder}/{entry.path}")
+                rows.append(Row(entry.path, "file", names.object, names.size, executable))
+                digests.append((entry, names.digest))
+                size += names.size
+            else:
+                rows.append(Row(entry.path, entry.kind, text=entry.text))
+                digests.append((entry, None))
+        data = write_manifest(rows)
+        name = ObjectName(blake3(data).hexdigest())
+        with self._trouble():
+            self._put(self._path(name) + _FOLDER, data, 0o444)
+        return Kept(folder_digest(digests), name, size)
+
+    def _put(self, final: str, data: bytes, mode: int) -> None:
+        """Write a small file that is to stand under this name after `sync`."""
+        if final.startswith(f"{self.folder}/objects/") and self._find(final) is not None:
+            return
+        fresh = self._fresh()
+        try:
+            target = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            try:
+                write_all(target, data)
+                _start_writing(target)
+            finally:
+                os.close(target)
+        except BaseException:
+            _remove(fresh)
+            raise
+        self._pend(final, fresh)
+
+    def _pend(self, final: str, fresh: str) -> None:
+        with self._guard:
+            double = final in self._pending or (final.startswith(f"{self.folder}/objects/") and os.path.exists(final))
+            if not double:
+                self._pending[final] = fresh
+        if double:
+            _remove(fresh)
+
+    def _fresh(self) -> str:
+        with self._trouble():
+            self._make(f"{self.folder}/tmp")
+        return f"{self.folder}/tmp/{os.getpid()}-{next(self._numbers)}"
+
+    def _make(self, folder: str) -> None:
+        if folder not in self._made:
+            os.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+
+    # Placing
+
+    def _place_file(self, name: ObjectName, fresh: str, *, executable: bool | None = None) -> None:
+        path = self._find(self._path(name))
+        if path is None:
+            raise DamagedObject(f"{name} is not in {self.folder}")
+        source = reading(path)
+        try:
+            mode = 0o777 if (os.fstat(source).st_mode & 0o111 if executable is None else executable) else 0o666
+            target = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            try:
+                names = self._copier.copy(source, target)
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+        if names.object != name:
+            self.drop(name)
+            raise DamagedObject(f"the bytes of {name} in {self.folder} were damaged: it was dropped")
+
+    def _place_folder(self, name: ObjectName, fresh: str) -> None:
+        path = self._find(self._path(name) + _FOLDER)
+        if path is None:
+            raise DamagedObject(f"{name} is not in {self.folder}")
+        with open(path, "rb") as file:
+            data = file.read()
+        try:
+            if blake3(data).hexdigest() != name:
+                raise BadManifest("its bytes are not those of its name")
+            rows = read_manifest(data)
+        except BadManifest as error:
+            self.drop(name)
+            raise DamagedObject(f"the folder {name} in {self.folder} was damaged ({error}): it was dropped") from error
+        os.mkdir(fresh)
+        for row in rows:
+            target = f"{fresh}/{row.path}"
+            if row.type == "folder":
+                os.mkdir(target)
+            elif row.type == "link":
+                os.symlink(row.text, target)
+            elif row.object is not None:
+                self._place_file(row.object, target, executable=row.executable)
+
+    # Looking
+
+    def _path(self, name: str) -> str:
+        return f"{self.folder}/objects/{name[:2]}/{name}"
+
+    def _find(self, final: str) -> str | None:
+        """Where the bytes of this are now; none if nowhere."""
+        fresh = self._pending.get(final)
+        if fresh is not None:
+            return fresh
+        return final if os.path.exists(final) else None
+
+    def _records(self) -> Iterator[str]:
+        with suppress(FileNotFoundError), os.scandir(f"{self.folder}/records") as folders:
+            for folder in folders:
+                with os.scandir(folder.path) as files:
+                    yield from (file.path for file in files if file.name.endswith(".json"))
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreTrouble(self._explain(error)) from error
+
+    def _explain(self, error: OSError) -> str:
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                return f"disk full at {self.folder}: make room or move the store with MLMAKE_CACHE_DIR"
+            case errno.EACCES | errno.EPERM | errno.EROFS:
+                return f"no permission to write in {self.folder}: change it or move the store with MLMAKE_CACHE_DIR"
+            case _:
+                return f"cannot write in {self.folder}: {error.strerror}"
+
+
+def beside(target: str, number: int) -> str:
+    """A hidden name beside this one, on the same disk; short, as names are limited to 255 bytes."""
+    folder, _ = os.path.split(target)
+    return os.path.join(folder, f".mlmake-{os.getpid()}-{number}")
+
+
+def swap(fresh: str, target: str) -> None:
+    """Put `fresh` where `target` is, whatever that is. Raises OSError."""
+    if os.path.isdir(fresh) or (os.path.isdir(target) and not os.path.islink(target)):
+        old = f"{fresh}-old"
+        try:
+            os.rename(target, old)
+        except FileNotFoundError:
+            os.rename(fresh, target)
+            return
+        try:
+            os.rename(fresh, target)
+        except BaseException:
+            os.rename(old, target)
+            raise
+        remove_tree(old)
+    else:
+        os.replace(fresh, target)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a file, a link or a folder with all that is in it, if it is there. Raises OSError."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        import shutil  # noqa: PLC0415 - slow to load, and most builds remove no folder
+
+        shutil.rmtree(path)
+    else:
+        _remove(path)
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _flush(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _start_writing(descriptor: int) -> None:
+    # Begins the transfer to the disk, so that the later flushes of many files find it done and share one commit.
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _read_record(path: str) -> Trace | None:
+    try:
+        with open(path, "rb") as file:
+            return trace_from_json(file.read())
+    except OSError:
+        return None
