@@ -55,14 +55,14 @@ def unpack_stamped(data: bytes | memoryview | None) -> Stamped | None:
 
 
 def trace_to_json(trace: Trace) -> bytes:
-    """A trace as JSON for people; bytes that are not UTF-8 show as `\\udcXX`."""
+    """A trace as JSON for people; bytes that are not UTF-8 show as lone surrogates."""
     record = {"schema": SCHEMA, "trace": trace}
     try:
         if not all(map(math.isfinite, trace.metrics.values())):
             raise OverflowError("JSON proper has no such numbers")
         return msgspec.json.format(msgspec.json.encode(record, enc_hook=_as_builtin), indent=1) + b"\n"
     except (UnicodeEncodeError, OverflowError):
-        import json  # slow to load, and only such names and numbers need it
+        import json  # noqa: PLC0415 - slow to load, and only such names and numbers need it
 
         return json.dumps(msgspec.to_builtins(record, enc_hook=_as_builtin), indent=1).encode() + b"\n"
 
@@ -72,7 +72,7 @@ def trace_from_json(data: bytes) -> Trace | None:
     try:
         record = _decode_record(data)
     except (msgspec.DecodeError, UnicodeError):
-        import json  # slow to load, and only such names and numbers need it
+        import json  # noqa: PLC0415 - slow to load, and only such names and numbers need it
 
         try:
             record = msgspec.convert(json.loads(data), _Record)

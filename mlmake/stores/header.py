@@ -1,4 +1,4 @@
-"""Whether a file can be LMDB's, by its two meta pages, before the library maps it; it knows nothing of what is inside."""
+"""Whether a file can be LMDB's, by its two meta pages, before it is mapped; it knows nothing of what is inside."""
 
 import os
 import struct

@@ -332,9 +332,7 @@ def open_state(
         notices = [_set_aside(folder)] if health is Health.DAMAGED else []
         state = _open_to_write(folder, map_size, rebuild)
     except OSError as error:
-        raise StateTrouble(
-            f"cannot open the state in {folder}: {error.strerror}: make the folder writable, or move it with MLMAKE_STATE_DIR"
-        ) from error
+        raise _cannot_open(folder, error.strerror or str(error)) from error
     state.notices += notices
     return state
 
@@ -359,18 +357,16 @@ def _open_to_write(folder: str, map_size: int, rebuild: Callable[[], Iterable[Tr
             raise
     except lmdb.Error as error:
         os.close(in_use)
-        raise state_error(folder, error) from error
+        raise _cannot_open(folder, _cause(error)) from error
     except BaseException:
         os.close(in_use)
         raise
     return state
 
 
-def state_error(folder: str, error: lmdb.Error) -> StateTrouble:
-    """What to say of an error of the library while opening."""
-    return StateTrouble(
-        f"cannot open the state in {folder}: {_cause(error)}: make room or make it writable, or move it with MLMAKE_STATE_DIR"
-    )
+def _cannot_open(folder: str, cause: str) -> StateTrouble:
+    mend = "make room or make it writable, or move it with MLMAKE_STATE_DIR"
+    return StateTrouble(f"cannot open the state in {folder}: {cause}: {mend}")
 
 
 def _open_to_read(folder: str, map_size: int) -> LmdbState | None:
@@ -406,7 +402,7 @@ def _examine(folder: str) -> Health:
     health = inspect(_data_path(folder))
     if health not in (Health.SOUND, Health.DOUBTFUL) or _is_clean(folder) or _is_in_use(folder):
         return Health.SOUND if health is Health.DOUBTFUL else health
-    import subprocess  # slow to load, and only needed after an unclean end
+    import subprocess  # noqa: PLC0415 - slow to load, and only needed after an unclean end
 
     script = os.path.join(os.path.dirname(__file__), "probe.py")
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""Walks every page of a state in a process of its own, which may die of it; run as a script, it imports nothing of ours."""
+"""Walks every page of a state in a process of its own, which may die of it; a script that knows nothing else."""
 
 import resource
 import struct
@@ -14,7 +14,7 @@ _BRANCH, _LEAF, _OVERFLOW, _BIG = 0x01, 0x02, 0x04, 0x01
 def walk(folder: str) -> int:
     """Read all of the state in this folder; gives an exit code, or dies."""
     try:
-        import lmdb  # a broken installation is no damage of the state
+        import lmdb  # noqa: PLC0415 - a broken installation is no damage of the state
     except ImportError:
         return UNKNOWN
     try:
