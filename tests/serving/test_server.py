@@ -1,9 +1,13 @@
+import gc
 import http.client
 import json
+import os
 import socket
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from mlmake.model.event import LiveModel
 from mlmake.model.release import Release, ReleasedModel
 from mlmake.serving.app import LARGEST_BODY, Guard, Refusal, check_guard
+from mlmake.serving.ensemble import Member
 from mlmake.serving.loader import Refused
 from mlmake.serving.server import CannotListen, Server
 
@@ -304,3 +309,48 @@ def test_the_guard_wants_its_token_for_all_but_prediction_and_health() -> None:
     assert ask(None, is_open=True) == 200
     assert ask(b"Bearer secret", is_open=False) == 200
     assert ask(None, is_open=False) == ask(b"Bearer secre", is_open=False) == ask(b"secret", is_open=False) == 401
+
+
+def test_models_that_no_longer_answer_are_freed(
+    server: Server, client: Client, store: Store, classifier: Fit, rows: np.ndarray
+) -> None:
+    def members() -> list[Member]:
+        gc.collect()
+        return [found for found in gc.get_objects() if isinstance(found, Member) and found.instance.startswith("mine")]
+
+    releases = [Release("tagger", (store(f"mine{number}", classifier(number)),)) for number in range(2)]
+    server.release(releases[0]).result()
+    client.ask(INFER, question(rows))
+    (old,) = (weakref.ref(member.estimator) for member in members())
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for turn in range(20):
+        server.release(releases[(turn + 1) % 2]).result()
+        assert client.ask(INFER, question(rows))[0] == 200
+    assert len(members()) == 1
+    assert old() is None
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+@pytest.mark.parametrize(("host", "start"), [("::1", "http://[::1]:"), ("localhost", "http://")])
+def test_every_loopback_name_will_do(host: str, start: str) -> None:
+    with closing_server(Server(host, 0, [])) as server:
+        assert server.url.startswith(start)
+        assert Client(server).ask("/v2/health/live")[0] == 200
+
+
+def test_what_is_no_http_is_refused_and_hurts_nobody(
+    server: Server, client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection((urlsplit(server.url).hostname, urlsplit(server.url).port), timeout=30) as raw:
+        raw.sendall(b"\x16\x03\x01 this is no request\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert client.ask("/v2/health/live")[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+@contextmanager
+def closing_server(server: Server) -> Iterator[Server]:
+    try:
+        yield server
+    finally:
+        server.stop()
