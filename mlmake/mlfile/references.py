@@ -1,7 +1,7 @@
 """References like `:train.model@algo=forest`: their text and which instances they mean; it knows no files."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mlmake.mlfile.interpolate import Mistake
@@ -16,7 +16,7 @@ _SELECTOR = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)(?:=(.*))?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A parsed reference. `pinned` are keys with the value as it is shown, encoded; `paired` keys take the own value."""
+    """A parsed reference. `pinned` are keys with the value as shown, encoded; `paired` keys take the own value."""
 
     text: str
     target: str
@@ -115,7 +115,7 @@ def check_selectors(reference: Reference, other: Instances, own: Instances) -> l
         )
     twice = [key for key, _ in reference.pinned] + list(reference.paired)
     found += [
-        Mistake(f"{reference.text}: {key} is selected twice") for key in {k: 0 for k in twice} if twice.count(key) > 1
+        Mistake(f"{reference.text}: {key} is selected twice") for key in dict.fromkeys(twice) if twice.count(key) > 1
     ]
     return found
 

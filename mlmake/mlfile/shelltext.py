@@ -28,7 +28,7 @@ def quotings(text: str, spans: Sequence[tuple[int, int]]) -> list[Quoting]:
     found: list[Quoting] = []
     nest: list[str] = []
     waiting: list[tuple[str, bool]] = []
-    starts = {start: end for start, end in spans}
+    starts = dict(spans)
     at, size = 0, len(text)
     while at < size and len(found) < len(spans):
         if at in starts:

@@ -78,6 +78,8 @@ def _top_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
                     yield from _top_level(part)
             case ast.With():
                 yield from _top_level(node.body)
+            case _:
+                pass
 
 
 def _bound(node: ast.stmt) -> list[str]:

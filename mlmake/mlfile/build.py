@@ -1,0 +1,582 @@
+"""From a document to the graph: every name resolved, every mistake noted; what must be looked up is handed in."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlmake.mlfile.calls import Called, Offers, check_arguments, find_function, parameters_asked
+from mlmake.mlfile.document import Document
+from mlmake.mlfile.handed import Handed as Handed
+from mlmake.mlfile.inputs import Resolved, Resolver, makers
+from mlmake.mlfile.instances import multiply, unknown_target
+from mlmake.mlfile.interpolate import (
+    LATER,
+    Mistake,
+    Mode,
+    Unfillable,
+    as_text,
+    check,
+    fill_string,
+    fill_text,
+    slots_in,
+)
+from mlmake.mlfile.keypath import KeyPath
+from mlmake.mlfile.matrix import Keys
+from mlmake.mlfile.nearest import closest
+from mlmake.mlfile.notes import Notes
+from mlmake.mlfile.order import circles
+from mlmake.mlfile.parameters import Parameters
+from mlmake.mlfile.paths import normal
+from mlmake.mlfile.policy import read_link, read_policy, read_totals
+from mlmake.mlfile.problems import Problem
+from mlmake.mlfile.recipe import (
+    PER_INSTANCE,
+    code_fact,
+    command_facts,
+    environment_facts,
+    input_facts,
+    matrix_facts,
+    output_facts,
+    parameter_facts,
+)
+from mlmake.mlfile.schema import TargetTable
+from mlmake.mlfile.serves import read_serve
+from mlmake.mlfile.territory import Territory, bad_output
+from mlmake.mlfile.using import listed_parameters, written_parameters
+from mlmake.model.digest import Value
+from mlmake.model.fact import Fact, fact, recipe_digest
+from mlmake.model.graph import (
+    Action,
+    Argv,
+    Call,
+    Chosen,
+    Command,
+    Graph,
+    Group,
+    Input,
+    Made,
+    Output,
+    Part,
+    PartGlob,
+    Project,
+    Resources,
+    Select,
+    Shell,
+    Target,
+)
+from mlmake.model.reason import Code
+
+RESOURCES = ("cpus", "memory", "gpus")
+_NO_OUTPUTS: tuple[Output, ...] = ()
+
+
+def build_graph(document: Document, parameters: Parameters, handed: Handed) -> tuple[Graph | None, tuple[Problem, ...]]:
+    """The graph of a document, or all that is wrong with it."""
+    builder = _Builder(document, parameters, handed)
+    graph = builder.build()
+    problems = builder.notes.problems()
+    return (None if problems else graph), problems
+
+
+@dataclass(slots=True)
+class _Common:
+    """What all instances of a target share."""
+
+    where: KeyPath
+    env: Mapping[str, str]
+    passed: tuple[str, ...]
+    listed: Mapping[str, Value]
+    written: Mapping[str, Value]
+    facts: list[Fact]
+    named: tuple[str, ...]
+    texts: tuple[tuple[KeyPath, str, Mode], ...]
+    fixed: bool
+
+
+class _Builder:
+    """The steps of building, each of which leaves what the next needs; broken parts are left out after a note."""
+
+    def __init__(self, document: Document, parameters: Parameters, handed: Handed) -> None:
+        self.document, self.parameters, self.handed = document, parameters, handed
+        self.targets = document.table.target
+        self.notes = Notes()
+        self.instances = multiply(self.targets, parameters, self.notes)
+        self.target_of = {i: name for name, known in self.instances.items() for i in known.ids}
+        self.scopes: dict[str, dict[str, object]] = {}
+        self.outputs: dict[str, tuple[Output, ...]] = {}
+        self.territory = Territory(handed.listing)
+
+    def build(self) -> Graph:
+        """Everything, in order."""
+        self._scopes()
+        self._outputs()
+        resolver = Resolver(
+            self.targets,
+            self.instances,
+            self.scopes,
+            self.outputs,
+            self.territory,
+            handed=self.handed,
+            notes=self.notes,
+        )
+        totals, problems = read_totals(self.document.table.resources, self.handed.totals)
+        self._take(problems)
+        actions: dict[str, Action] = {}
+        for name in self.targets:
+            self._actions(name, resolver, totals, actions)
+        self._cycles(actions)
+        metrics = {name: table.metrics for name, table in self.targets.items() if table.metrics is not None}
+        serves = {
+            name: read_serve(name, table, resolver, notes=self.notes, metrics=metrics)
+            for name, table in self.document.table.serve.items()
+        }
+        targets = {
+            name: Target(
+                name,
+                table.help,
+                table.manual,
+                tuple(self.instances[name].ids),
+                tuple(table.outputs) if isinstance(table.outputs, dict) else (None,) * len(table.outputs),
+            )
+            for name, table in self.targets.items()
+        }
+        sources = (*self.document.texts, *(normal(path) for path in self.document.table.project.params))
+        return Graph(
+            project=self._project(totals),
+            targets=targets,
+            actions=actions,
+            owners=self.territory.owners,
+            serves=serves,
+            params=self.parameters.values,
+            sources=tuple(dict.fromkeys(sources)),
+        )
+
+    def _take(self, problems: Sequence[Problem]) -> None:
+        for problem in problems:
+            self.notes.take(problem)
+
+    def _project(self, totals: Resources) -> Project:
+        table, cache = self.document.table.project, self.document.table.cache
+        for number, word in enumerate(table.default or ()):
+            self._default(word, ("project", "default", number))
+        return Project(
+            name=table.name or "",
+            default=tuple(table.default or ()),
+            python=table.python,
+            preload=tuple(table.preload),
+            shell=tuple(table.shell),
+            totals=totals,
+            cache_dir=cache.dir,
+            link=read_link(cache.link)[0],
+        )
+
+    def _default(self, word: str, where: KeyPath) -> None:
+        name = word.partition("@")[0]
+        if name in self.targets or any(c in word for c in "*?["):
+            return
+        path = normal(word) if word else word
+        if word and isinstance(self.territory.item(path), Made | Part):
+            return
+        if name.startswith(":"):
+            self.notes.add(where, f'"{word}" is a reference, here targets are named', f'write "{word[1:]}"')
+        else:
+            self.notes.add(where, *unknown_target(name, self.targets))
+
+    def _scopes(self) -> None:
+        """What names stand for in paths; commands know more."""
+        tree = self.parameters.values
+        for name, known in self.instances.items():
+            source = self.targets[name].source
+            for instance, keys in zip(known.ids, known.keys, strict=True):
+                scope: dict[str, object] = {**keys, "params": tree, "matrix": keys}
+                scope |= {"target": name, "instance": instance}
+                if source is not None:
+                    scope["source"] = source
+                self.scopes[instance] = scope
+
+    def _outputs(self) -> None:
+        protected = dict.fromkeys(map(normal, self.document.table.project.params), "a file of parameters")
+        protected |= dict.fromkeys(self.document.texts, "an Mlfile")
+        for name, table in self.targets.items():
+            if not table.outputs:
+                continue
+            where: KeyPath = ("target", name, "outputs")
+            declared: list[tuple[str | None, str, KeyPath]] = (
+                [(label, text, (*where, label)) for label, text in table.outputs.items()]
+                if isinstance(table.outputs, dict)
+                else [(None, text, (*where, number)) for number, text in enumerate(table.outputs)]
+            )
+            sources = [table.source] if isinstance(table.source, str) else table.source or []
+            for instance in self.instances[name].ids:
+                found = []
+                for label, text, place in declared:
+                    path = self._output(text, place, instance, protected, sources)
+                    if path is not None:
+                        found.append(Output(label, path))
+                        self.territory.claim(
+                            path, instance, where=place, notes=self.notes, target=self.target_of.__getitem__
+                        )
+                self.outputs[instance] = tuple(found)
+        self.territory.close(self.notes)
+
+    def _output(
+        self, text: str, where: KeyPath, instance: str, protected: Mapping[str, str], sources: Sequence[str]
+    ) -> str | None:
+        path = text
+        if "{" in text:
+            try:
+                path = fill_string(text, self.scopes[instance])
+            except Unfillable as problem:
+                self.notes.mistakes(where, [problem.mistake])
+                return None
+        wrong = bad_output(path, protected)
+        if wrong is None and "*" in text:
+            wrong = Mistake(f'the output "{text}" is a pattern', "name one file, or a folder with a final /")
+        if wrong is not None:
+            self.notes.mistakes(where, [wrong])
+            return None
+        path = normal(path)
+        for source in sources:
+            if "{" not in source and normal(source).rstrip("/") == path.rstrip("/"):
+                self.notes.add(where, f"the output {path} is the source of {instance}", "write it elsewhere")
+                return None
+            if source.endswith("/") and path.startswith(normal(source)):
+                self.notes.add(
+                    where, f"the output {path} lies in {source}, the source of {instance}", "write it elsewhere"
+                )
+                return None
+        return path
+
+    def _common(self, name: str) -> _Common:
+        table = self.targets[name]
+        where: KeyPath = ("target", name)
+        env, passed, places = self._environment(name)
+        texts: list[tuple[KeyPath, str, Mode]] = []
+        if isinstance(table.run, str):
+            texts.append(((*where, "run"), table.run, Mode.SHELL))
+        elif table.run is not None:
+            texts += [((*where, "run", number), word, Mode.ARGV) for number, word in enumerate(table.run)]
+        texts += [(places[variable], text, Mode.TEXT) for variable, text in env.items()]
+        named: dict[str, None] = {}
+        for _, text, mode in texts:
+            if "{" in text:
+                for slot in slots_in(text, shell=mode is Mode.SHELL):
+                    named[str(slot.path[0])] = None
+        source = [table.source] if isinstance(table.source, str) else table.source or []
+        others = [*_strings(table.inputs), *_strings(table.outputs), *source, *([table.call] if table.call else [])]
+        every = [*((text, mode is Mode.SHELL) for _, text, mode in texts), *((text, False) for text in others)]
+        facts = command_facts(
+            run=table.run,
+            call=table.call,
+            select=None
+            if table.select is None
+            else {f: getattr(table.select, f) for f in table.select.__struct_fields__},
+        )
+        if table.source is not None:
+            facts.append(fact(Code.RECIPE_CHANGED, "source", table.source))
+        facts += environment_facts(env, passed, self.handed.environ)
+        return _Common(
+            where=where,
+            env=env,
+            passed=passed,
+            listed=listed_parameters(table, where, self.parameters, self.notes),
+            written=written_parameters(every, self.parameters),
+            facts=facts,
+            named=tuple(named),
+            texts=tuple(texts),
+            fixed=not named,
+        )
+
+    def _environment(self, name: str) -> tuple[dict[str, str], tuple[str, ...], dict[str, KeyPath]]:
+        """Variables that are set, names that pass through, and where each variable is set."""
+        env: dict[str, str] = {}
+        passed: dict[str, None] = {}
+        places: dict[str, KeyPath] = {}
+        own = self.targets[name].env
+        tables: list[tuple[KeyPath, Mapping[str, str | int | float | bool]]] = [(("env",), self.document.table.env)]
+        where: KeyPath = ("target", name, "env")
+        if isinstance(own, dict):
+            tables.append((where, own))
+        for place, table in tables:
+            for variable, value in table.items():
+                here = (*place, variable)
+                if not self._variable(variable, here):
+                    continue
+                if value is True:
+                    env.pop(variable, None)
+                    passed[variable] = None
+                elif value is False:
+                    self.notes.add(here, f"{variable} is false", 'true passes it through; for the text write "false"')
+                else:
+                    passed.pop(variable, None)
+                    env[variable] = as_text(value)
+                    places[variable] = here
+        if isinstance(own, list):
+            for number, variable in enumerate(own):
+                if self._variable(variable, (*where, number)):
+                    env.pop(variable, None)
+                    passed[variable] = None
+        return env, tuple(passed), places
+
+    def _variable(self, name: str, where: KeyPath) -> bool:
+        if name and "=" not in name and "\0" not in name:
+            return True
+        self.notes.add(where, f'"{name}" cannot name an environment variable', 'set one as { NAME = "value" }')
+        return False
+
+    def _actions(self, name: str, resolver: Resolver, totals: Resources, actions: dict[str, Action]) -> None:
+        table = self.targets[name]
+        known = self.instances[name]
+        common = self._common(name)
+        resolved = resolver.resolve(name)
+        base = {**common.listed, **common.written}
+        shared: tuple[Mapping[str, Value], list[Fact]] | None = None
+        for place, (instance, keys) in enumerate(zip(known.ids, known.keys, strict=True)):
+            outputs = self.outputs.get(instance, _NO_OUTPUTS)
+            scope = self._check(common, table, instance, keys, resolved[place].inputs, outputs)
+            command, inputs, asked, code = self._command(
+                common, table, place, instance, keys, resolved[place], resolver
+            )
+            params = base
+            if asked:
+                params = base | {dotted: self.parameters.get(dotted) for dotted in asked}
+            if shared is None or shared[0] != params:
+                shared = (params, parameter_facts(params))
+            facts = [*common.facts, *shared[1]]
+            if code is not None:
+                facts.append(code)
+            facts += input_facts(resolved[place].written)
+            facts += output_facts(outputs)
+            if keys:
+                facts += matrix_facts(keys)
+            for word in PER_INSTANCE:
+                if word in common.named:
+                    facts.append(fact(Code.RECIPE_CHANGED, word, str(scope[word])))
+            resources, timeout = self._filled_policy(common, table, scope)
+            policy, problems = read_policy(
+                table, common.where, totals=totals, outputs=outputs, resources=resources, timeout=timeout
+            )
+            self._take(problems)
+            actions[instance] = Action(
+                id=instance,
+                target=name,
+                keys=keys,
+                command=command,
+                inputs=inputs,
+                outputs=outputs,
+                upstream=makers(inputs),
+                after=resolver.after(name, instance, keys) if table.after else (),
+                params=shared[0],
+                env=common.env,
+                passed=common.passed,
+                facts=tuple(facts),
+                recipe=recipe_digest(facts),
+                policy=policy,
+            )
+
+    def _filled_policy(
+        self, common: _Common, table: TargetTable, scope: Mapping[str, object]
+    ) -> tuple[Mapping[str, object], object]:
+        """Resources and the time limit with names filled in."""
+        resources: Mapping[str, object] = table.resources
+        timeout: object = table.timeout
+        if any(isinstance(value, str) and "{" in value for value in resources.values()):
+            resources = {
+                key: self._fill(value, (*common.where, "resources", key), scope) if isinstance(value, str) else value
+                for key, value in resources.items()
+            }
+            resources = {key: value for key, value in resources.items() if value is not None}
+        if isinstance(timeout, str) and "{" in timeout:
+            timeout = self._fill(timeout, (*common.where, "timeout"), scope)
+        return resources, timeout
+
+    def _fill(self, text: str, where: KeyPath, scope: Mapping[str, object]) -> Value:
+        try:
+            return fill_text(text, scope)
+        except Unfillable as problem:
+            self.notes.mistakes(where, [problem.mistake])
+            return None
+
+    def _check(
+        self,
+        common: _Common,
+        table: TargetTable,
+        instance: str,
+        keys: Keys,
+        inputs: Sequence[Input],
+        outputs: Sequence[Output],
+    ) -> Mapping[str, object]:
+        """Note every mistake in the templates of the command and of the environment; gives the scope of paths."""
+        scope = self.scopes[instance]
+        if common.fixed:
+            return scope
+        full: dict[str, object] = {
+            **keys,
+            "inputs": _files(inputs, names=not isinstance(table.inputs, list)) if "inputs" in common.named else LATER,
+            "outputs": {o.name or "": o.path for o in outputs}
+            if isinstance(table.outputs, dict)
+            else [o.path for o in outputs],
+            "params": self.parameters.values,
+            "matrix": keys,
+            "resources": dict.fromkeys((*RESOURCES, *table.resources), LATER),
+            "target": scope["target"],
+            "instance": instance,
+            "python": LATER,
+            "root": LATER,
+        }
+        if "source" in scope:
+            full["source"] = scope["source"]
+        for where, text, mode in common.texts:
+            if "{" in text:
+                self.notes.mistakes(where, check(text, full, mode))
+        return scope
+
+    def _command(
+        self,
+        common: _Common,
+        table: TargetTable,
+        place: int,
+        instance: str,
+        keys: Keys,
+        resolved: Resolved,
+        resolver: Resolver,
+    ) -> tuple[Command, tuple[Input, ...], Sequence[str], Fact | None]:
+        """The command, its inputs, the parameters it asks for, and the fact of its code."""
+        inputs = resolved.inputs
+        if isinstance(table.run, str):
+            return Shell(table.run), inputs, (), None
+        if table.run is not None:
+            return Argv(tuple(table.run)), inputs, (), None
+        if table.call is not None:
+            return self._call(common, table, instance, keys, resolved)
+        if table.select is not None:
+            select, inputs = self._select(common, table, place, instance, inputs, resolver)
+            return select, inputs, (), None
+        return Group(), inputs, (), None
+
+    def _call(
+        self, common: _Common, table: TargetTable, instance: str, keys: Keys, resolved: Resolved
+    ) -> tuple[Command, tuple[Input, ...], Sequence[str], Fact | None]:
+        where = (*common.where, "call")
+        assert table.call is not None
+        text: Value = table.call
+        if "{" in table.call:
+            text = self._fill(table.call, where, self.scopes[instance])
+        called = find_function(text, self.handed) if isinstance(text, str) else None
+        if not isinstance(called, Called):
+            self.notes.mistakes(where, [called] if called is not None else [])
+            return Call("", "", ()), resolved.inputs, (), None
+        listed: dict[str, list[str]] = {}
+        for dotted in common.listed:
+            listed.setdefault(dotted.rpartition(".")[2], []).append(dotted)
+        offers = Offers(
+            keys=tuple(keys),
+            inputs=tuple(table.inputs) if isinstance(table.inputs, dict) else (),
+            outputs=tuple(table.outputs) if isinstance(table.outputs, dict) else (),
+            source=table.source is not None,
+            parameters=tuple(self.parameters.values),
+            listed=listed,
+        )
+        self.notes.mistakes(where, check_arguments(called, offers))
+        signature = called.signature
+        arguments = signature.arguments
+        if signature.rest:
+            rest = [name for name in (*keys, *listed) if name not in arguments and len(offers.of(name)) == 1]
+            arguments = (*arguments, *dict.fromkeys(rest))
+        call = Call(called.module, called.function, arguments, signature.optional, signature.rest)
+        code = code_fact(called.module, called.function, signature.source)
+        return call, resolved.inputs, parameters_asked(called, offers), code
+
+    def _select(
+        self,
+        common: _Common,
+        table: TargetTable,
+        place: int,
+        instance: str,
+        inputs: tuple[Input, ...],
+        resolver: Resolver,
+    ) -> tuple[Select, tuple[Input, ...]]:
+        asked = table.select
+        assert asked is not None
+        name = str(common.where[1])
+        where = (*common.where, "select")
+        if len(table.outputs) != 1:
+            hint = f'outputs = ["build/{name}.json"]'
+            self.notes.add(where, "a selection writes one file, the list of what it chose", hint)
+        if asked.min is not None and asked.max is not None and asked.min > asked.max:
+            self.notes.add(where, f"min {asked.min} is above max {asked.max}, nothing can be chosen", "swap them")
+        candidates = resolver.candidates(name, place)
+        picks = resolver.picked(name, place)
+        if not table.inputs:
+            self.notes.add(where, "a selection chooses from its inputs, and there are none", 'inputs = [":train"]')
+        for target in dict.fromkeys(self.target_of[c] for c in candidates):
+            if self.targets[target].metrics is None:
+                hint = f'say which output of {target} holds them: metrics = "metrics"'
+                self.notes.add(where, f"{target} has no metrics to choose by", hint)
+        chosen = picks or candidates
+        names = dict.fromkeys(k for c in chosen for k in self.instances[self.target_of[c]].names)
+        for number, key in enumerate(asked.per):
+            if key not in names:
+                meant = closest(key, names)
+                listed = f"there are {', '.join(names)}" if names else None
+                self.notes.add(
+                    (*where, "per", number),
+                    f"no candidate has a matrix key {key}",
+                    f"did you mean {meant}?" if meant else listed,
+                )
+        # The manifest tells the digests of all outputs of what it chose, so all of them are read.
+        known = {item for i in inputs for item in i.items if isinstance(item, Made)}
+        more = [
+            self.territory.made(o.path)
+            for c in chosen
+            for o in self.outputs.get(c, ())
+            if self.territory.owners.get(o.path) == c
+        ]
+        unread = tuple(item for item in dict.fromkeys(more) if item not in known and item.maker != instance)
+        if unread:
+            inputs = (*inputs, Input(None, True, unread))
+        select = Select(
+            by=asked.by,
+            top=asked.top,
+            order=asked.order,
+            min=asked.min,
+            max=asked.max,
+            per=tuple(asked.per),
+            candidates=candidates,
+            pick=picks,
+        )
+        return select, inputs
+
+    def _cycles(self, actions: Mapping[str, Action]) -> None:
+        edges = {i: (*a.upstream, *a.after) if a.after else a.upstream for i, a in actions.items()}
+        for circle in circles(edges):
+            first = actions[circle[0]]
+            key = "inputs" if circle[1 % len(circle)] in first.upstream else "after"
+            self.notes.add(
+                ("target", first.target, key),
+                f"a cycle: {' → '.join((*circle, circle[0]))}",
+                "nothing can come before itself; take one of these edges away",
+            )
+
+
+def _strings(entries: Sequence[str] | Mapping[str, str | list[str]] | Mapping[str, str]) -> Iterator[str]:
+    for value in entries.values() if isinstance(entries, Mapping) else entries:
+        if isinstance(value, str):
+            yield value
+        else:
+            yield from value
+
+
+def _files(inputs: Sequence[Input], *, names: bool) -> object:
+    """The inputs for checking templates: what is not known yet as such."""
+    found = {}
+    flat: list[str] = []
+    unknown = False
+    for declared in inputs:
+        paths: list[str] = [item.path for item in declared.items if not isinstance(item, PartGlob | Chosen)]
+        later = len(paths) < len(declared.items)
+        unknown = unknown or later
+        flat += paths
+        found[declared.name or ""] = LATER if later else paths if declared.many else paths[0] if paths else LATER
+    if names:
+        return found
+    return LATER if unknown else flat

@@ -1,0 +1,30 @@
+"""What the building of a graph must be told of the world; it does not know who looks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlmake.model.graph import Resources
+
+
+def _nothing(pattern: str) -> Sequence[str]:
+    return ()
+
+
+def _no_module(name: str) -> tuple[str, str] | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Looks into the world, handed in.
+
+    `listing` gives the files that match a glob, ordered by bytes; `module` the path and source text of a Python
+    module, none if there is none. `totals` are the machine's. `root` is the absolute project root, so that paths
+    written absolute are known as the project's; none if that does not matter.
+    """
+
+    listing: Callable[[str], Sequence[str]] = _nothing
+    module: Callable[[str], tuple[str, str] | None] = _no_module
+    environ: Mapping[str, str] = field(default_factory=dict)
+    totals: Resources = Resources()
+    root: str | None = None
