@@ -1,1 +1,341 @@
 """The one place that chooses adapters and joins them; it decides nothing by itself."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+
+from mlmake import __version__
+from mlmake.executors.local import LocalExecutor
+from mlmake.executors.registry import DispatchExecutor
+from mlmake.executors.sweep import end_leftovers
+from mlmake.executors.warm import WarmExecutor
+from mlmake.host.clock import SystemClock
+from mlmake.host.crew import ThreadCrew
+from mlmake.host.files import LocalWorkspace
+from mlmake.host.globbing import matching
+from mlmake.host.lock import BuildLock
+from mlmake.host.machine import totals, usable_cpus
+from mlmake.host.modules import ModuleFinder
+from mlmake.host.project import Located, NoProject, locate
+from mlmake.host.signals import interrupts
+from mlmake.mlfile.build import build_graph
+from mlmake.mlfile.document import Document, load_document
+from mlmake.mlfile.handed import Handed
+from mlmake.mlfile.parameters import Parameters, merge_parameters
+from mlmake.mlfile.problems import Problem, render
+from mlmake.model.event import Event, Warned
+from mlmake.model.graph import Graph, Leaf, Made
+from mlmake.model.plan import Plan, Request
+from mlmake.model.release import Release, ReleasedModel
+from mlmake.model.snapshot import Snapshot
+from mlmake.model.trace import Memory
+from mlmake.planning.discovered import with_discovered_edges
+from mlmake.planning.plan import closure, plan
+from mlmake.planning.request import Wrong, choose
+from mlmake.planning.selection import chosen_instances
+from mlmake.running import mishaps
+from mlmake.running.build import Build, Options, interrupted
+from mlmake.running.order import Surroundings
+from mlmake.running.runs import log_name, new_run
+from mlmake.stores.content import FolderStore
+from mlmake.stores.ignore import ignore_itself
+from mlmake.stores.lmdb import LmdbState, open_state
+from mlmake.stores.memory import MemoryState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What flags and environment chose; see the command line's reference for the meaning of each."""
+
+    directory: str | None = None
+    file: str | None = None
+    set: tuple[str, ...] = ()
+    params_file: str | None = None
+    force_named: bool = False
+    force: tuple[str, ...] = ()
+    exact: bool = False
+    rehash: bool = False
+    no_cache: bool = False
+    jobs: int | None = None
+    keep_going: bool = False
+    frozen: bool = False
+    retry: int | None = None
+    verbose: int = 0
+
+
+class MlfileMistakes(Exception):
+    """The Mlfile has mistakes; `text` shows them all."""
+
+    def __init__(self, text: str, problems: Sequence[Problem]) -> None:
+        super().__init__(text)
+        self.text, self.problems = text, tuple(problems)
+
+
+class Usage(Exception):
+    """The words of the command line fit nothing here; the message says what was probably meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the Mlfile says; `looked_at` are the absolute paths that were read or looked for."""
+
+    graph: Graph
+    document: Document
+    parameters: Parameters
+    doubts: tuple[Problem, ...]
+    looked_at: tuple[str, ...]
+
+
+def read_project(located: Located, choices: Choices) -> Reading:
+    """The graph of an Mlfile. Raises MlfileMistakes with all that is wrong, OSError."""
+    root, looked_at = located.root, [*located.tried]
+
+    def read(path: str) -> bytes | None:
+        place = os.path.join(root, path)
+        looked_at.append(place)
+        try:
+            with open(place, "rb") as file:
+                return file.read()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+
+    document, problems = load_document(read, located.name, version=__version__)
+    if document is None:
+        raise _mistakes(problems, {located.name: (read(located.name) or b"").decode("utf-8", "replace")})
+    extra = choices.params_file and os.path.relpath(os.path.join(choices.directory or "", choices.params_file), root)
+    parameters, wrong = merge_parameters(document, read, settings=choices.set, extra_file=extra)
+    problems += wrong
+    python = document.table.project.python
+    finder = ModuleFinder(root, os.path.join(root, python) if python else sys.executable)
+    handed = Handed(
+        listing=lambda pattern: matching(root, pattern),
+        module=finder.find,
+        environ=os.environ,
+        totals=totals(),
+        root=root,
+    )
+    graph, wrong = build_graph(document, parameters, handed)
+    problems += wrong
+    if graph is None or problems:
+        raise _mistakes(problems, {**document.texts, **parameters.texts})
+    return Reading(graph, document, parameters, (), (*looked_at, *finder.tried))
+
+
+def _mistakes(problems: Sequence[Problem], texts: dict[str, str]) -> MlfileMistakes:
+    return MlfileMistakes(render(problems, texts), problems)
+
+
+def _includes(path: str) -> Sequence[str]:
+    """The absolute paths that an Mlfile includes; none if it cannot be read."""
+    folder, name = os.path.split(path)
+
+    def read(inner: str) -> bytes | None:
+        if inner != name:
+            return None
+        with open(path, "rb") as file:
+            return file.read()
+
+    document, _ = load_document(read, name)
+    return [os.path.normpath(os.path.join(folder, i)) for i in document.table.project.include] if document else []
+
+
+class App:
+    """An opened project: its graph, its memory, and what can be done with them."""
+
+    def __init__(self, located: Located, choices: Choices, graph: Graph, reading: "Reading") -> None:
+        self.root, self.name = located.root, located.name
+        self.choices, self.graph = choices, graph
+        self.document, self.parameters, self.doubts = reading.document, reading.parameters, reading.doubts
+        self.notices: list[str] = []
+        self.tell_waiting: Callable[[str], None] = self.notices.append
+        self.state_dir = os.environ.get("MLMAKE_STATE_DIR") or os.path.join(self.root, ".mlmake")
+        self.runs_folder = os.path.join(self.state_dir, "runs")
+        self.store = FolderStore(_cache_dir(self.root, self.state_dir, graph))
+        self.clock = SystemClock()
+        self._looked_at = reading.looked_at
+
+    @classmethod
+    def open(cls, choices: Choices) -> "App":
+        """Find and read the Mlfile. Raises MlfileMistakes, Usage, OSError."""
+        try:
+            folder = os.path.abspath(choices.directory or os.curdir)
+            located = locate(folder, choices.file, includes=_includes)
+        except NoProject as error:
+            raise Usage(str(error)) from error
+        reading = read_project(located, choices)
+        return cls(located, choices, reading.graph, reading)
+
+    @cached_property
+    def state(self) -> LmdbState | MemoryState:
+        """The records, opened when first needed; those of a folder that cannot be written only to read.
+
+        Raises StateTrouble.
+        """
+        folder = os.path.join(self.state_dir, "state")
+        readonly = not os.access(self.state_dir if os.path.isdir(self.state_dir) else self.root, os.W_OK)
+        if not readonly and not os.path.isdir(self.state_dir):
+            ignore_itself(self.state_dir)
+        state = open_state(folder, readonly=readonly, rebuild=self.store.remembered)
+        self.notices += state.notices
+        return state
+
+    @cached_property
+    def workspace(self) -> LocalWorkspace:
+        """The project's files."""
+        return LocalWorkspace(
+            self.root,
+            stamps=self.state,
+            clock=self.clock,
+            aside=os.path.join(self.state_dir, "aside"),
+            rehash=self.choices.rehash,
+        )
+
+    @property
+    def memory(self) -> Memory:
+        """What is remembered."""
+        return self.state
+
+    def snapshot(self) -> Snapshot:
+        """One look at the world, now."""
+        return Snapshot(
+            now=self.clock.now(),
+            version=self.workspace.version,
+            listing=self.workspace.listing,
+            read=self.workspace.read,
+            memory=self.state,
+            stored=lambda product: product.object is not None and self.store.has(product.object),
+        )
+
+    def request(self, words: Sequence[str]) -> Request:
+        """What words on the command line ask for. Raises Usage."""
+        folder = os.path.relpath(os.path.abspath(self.choices.directory or os.curdir), self.root)
+        folder = "" if folder == os.curdir else folder
+        named = self._choose(words, folder)
+        forced = set(named) if self.choices.force_named else set()
+        for word in self.choices.force:
+            forced |= set(self._choose([word], folder))
+        return Request(named, frozenset(forced), exact=self.choices.exact, restore=not self.choices.no_cache)
+
+    def _choose(self, words: Sequence[str], folder: str) -> tuple[str, ...]:
+        chosen = choose(self.graph, words, folder)
+        if isinstance(chosen, Wrong):
+            raise Usage(chosen.message)
+        return chosen
+
+    def plan(self, words: Sequence[str]) -> Plan:
+        """What a build would do, by the same judge. Writes nothing but stamps."""
+        request = self.request(words)
+        self._prefetch(closure(self.graph, request.actions))
+        made = plan(with_discovered_edges(self.graph, self.state), request, snapshot=self.snapshot())
+        self.workspace.flush_stamps()
+        return made
+
+    def build(self, words: Sequence[str]) -> Iterator[Event]:
+        """Make the targets up to date; waits for another build of this project to end first."""
+        request = self.request(words)
+        ignore_itself(self.state_dir)
+        lock = BuildLock(os.path.join(self.state_dir, "lock"))
+        crew = ThreadCrew(size=2 * (self.choices.jobs or usable_cpus()) + 2)
+        with closing(crew), interrupts(crew):
+            command = f"{os.path.basename(sys.argv[0])} {' '.join(sys.argv[1:])}".strip()
+            if not lock.acquire(command, wait=self.tell_waiting, stop=crew.has_messages):
+                yield interrupted(self.clock.now())
+                return
+            with closing(lock):
+                yield from self._build(request, crew)
+
+    def _build(self, request: Request, crew: ThreadCrew) -> Iterator[Event]:
+        workspace, state, began = self.workspace, self.state, self.clock.now()
+        notes = [(left.job, left.pid, left.started) for left in workspace.leftovers()]
+        if killed := end_leftovers(notes):
+            yield Warned(began, "", mishaps.left_over(killed))
+        yield from (Warned(began, "", text) for text in workspace.recover(state.is_recorded))
+        live = self.choices.verbose > 0
+        preload = self.graph.project.preload
+        executor = DispatchExecutor(
+            LocalExecutor(workspace.note_process, live=live),
+            WarmExecutor(self.python, self.root, preload, workspace.note_process, live=live),
+        )
+        run = new_run(began)
+        options = Options(
+            run=run,
+            around=Surroundings(
+                root=self.root, python=self.python, project=self.graph.project, environ=dict(os.environ)
+            ),
+            log_path=lambda name: self._log_path(run, name),
+            jobs=self.choices.jobs,
+            keep_going=self.choices.keep_going,
+            frozen=self.choices.frozen,
+            retries=self.choices.retry,
+            origin={"host": platform.node(), "mlmake": __version__, "python": self.python},
+        )
+        building = Build(
+            with_discovered_edges(self.graph, state),
+            request,
+            options=options,
+            clock=self.clock,
+            workspace=workspace,
+            traces=state,
+            store=self.store,
+            executor=executor,
+            crew=crew,
+        )
+        self._prefetch(building.board.order)
+        try:
+            yield from building.events()
+        finally:
+            executor.close()
+            workspace.flush_stamps()
+
+    def _prefetch(self, order: Sequence[str]) -> None:
+        """Read records and stamps of all that will be judged in two transactions."""
+        actions = [self.graph.actions[name] for name in order]
+        self.state.prefetch([action.recipe for action in actions], order)
+        paths = [item.path for a in actions for i in a.inputs for item in i.items if isinstance(item, Leaf | Made)]
+        self.workspace.prefetch([*paths, *(output.path for a in actions for output in a.outputs)])
+
+    @property
+    def python(self) -> str:
+        """The interpreter of `call` steps and of `{python}`, absolute."""
+        chosen = self.graph.project.python
+        return os.path.join(self.root, chosen) if chosen else sys.executable
+
+    def _log_path(self, run: str, name: str) -> str:
+        folder = os.path.join(self.runs_folder, run, "logs")
+        os.makedirs(folder, exist_ok=True)
+        return os.path.join(folder, log_name(name))
+
+    def release(self, serve: str) -> Release | None:
+        """What is to be served under this name now; None as long as nothing is there."""
+        declared = self.graph.serves[serve]
+        candidates = {candidate.action: candidate.path for candidate in declared.candidates}
+        ranked: list[tuple[str, str]] = list(candidates.items())
+        if declared.selected_by is not None:
+            manifest = self.graph.actions[declared.selected_by].outputs[0].path
+            try:
+                entries = chosen_instances(self.workspace.read(manifest))
+            except FileNotFoundError:
+                return None
+            ranked = [(instance, candidates[instance]) for instance in entries if instance in candidates]
+        models = []
+        for rank, (instance, path) in enumerate(ranked, start=1):
+            version = self.workspace.look_again(path)
+            if isinstance(version, str):
+                models.append(ReleasedModel(instance, os.path.join(self.root, path), version, rank))
+        return Release(serve, tuple(models), declared.aggregate) if models else None
+
+    def close(self) -> None:
+        """Give back what was opened."""
+        if "workspace" in self.__dict__:
+            self.workspace.flush_stamps()
+        if "state" in self.__dict__:
+            self.state.close()
+
+
+def _cache_dir(root: str, state_dir: str, graph: Graph) -> str:
+    chosen = os.environ.get("MLMAKE_CACHE_DIR") or graph.project.cache_dir
+    return os.path.join(root, os.path.expanduser(chosen)) if chosen else os.path.join(state_dir, "cache")

@@ -95,6 +95,11 @@ def chosen_paths(manifest: bytes, output: str) -> list[str]:
     return [entry["outputs"][output]["path"] for entry in json.loads(manifest)["selected"]]
 
 
+def chosen_instances(manifest: bytes) -> list[str]:
+    """The chosen instances, best first, as a manifest says."""
+    return [entry["instance"] for entry in json.loads(manifest)["selected"]]
+
+
 def _within(value: float, select: Select) -> bool:
     return (select.min is None or value >= select.min) and (select.max is None or value <= select.max)
 

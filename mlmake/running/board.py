@@ -85,6 +85,15 @@ class Board:
                     self.to(need, State.WAITING if other.unmet else State.READY)
         return bool(standing.unmet)
 
+    def lost_phonies(self, name: str) -> list[str]:
+        """Those that a held action waits for in vain: they ended badly, or something they need did."""
+        lost = []
+        for need in sorted(self.standing[name].unmet):
+            other = self.standing[need]
+            if other.state is State.DONE or (other.state is State.WAITING and self.bad_needs(need)):
+                lost.append(need)
+        return lost
+
     def finish(self, name: str, outcome: Outcome, settled: Settled | None = None) -> Iterator[str]:
         """The outcome is known. What waited for it is ready; gives those held that wait for nothing any more."""
         self.standing[name].outcome = outcome
@@ -104,12 +113,16 @@ class Board:
                 yield other
 
     def behind(self, name: str) -> Iterator[str]:
-        """What can no longer be built because `name` ended badly, nearest first; the caller finishes each."""
+        """What can no longer be built because `name` ended badly, nearest first; the caller finishes each.
+
+        A phony that nobody has called for is left alone.
+        """
         nearest = deque([name])
         while nearest:
             bad = nearest.popleft()
             for other in self.dependents[bad]:
-                if bad in self.standing[other].unmet and self.standing[other].state is not State.DONE:
+                standing = self.standing[other]
+                if bad in standing.unmet and standing.state not in (State.DONE, State.DORMANT):
                     yield other
                     nearest.append(other)
 

@@ -162,10 +162,19 @@ class Build:
         elif missing := [path for path, version in evidence.inputs if version is MISSING]:
             yield from self._fail(name, Outcome.FAILED, mishaps.missing_inputs(missing))
         elif not self.stopping:
-            if self.board.call_phonies(name):
-                self.board.to(name, State.HELD)
-            else:
-                self._queue(name)
+            yield from self._hold(name)
+
+    def _hold(self, name: str) -> Iterator[Event]:
+        """Judged stale: stand in line, or wait for the phonies that come before."""
+        if not self.board.call_phonies(name):
+            self._queue(name)
+            return
+        self.board.to(name, State.HELD)
+        for phony in self.board.lost_phonies(name):
+            if self.board[phony].outcome is None:
+                detail = mishaps.blocked_by(self.board.bad_needs(phony))
+                yield from self._finish(phony, Outcome.BLOCKED, detail=detail)
+            yield from self._block(phony)
 
     def _keep(self, name: str, decision: Decision, outcome: Outcome) -> Iterator[Event]:
         """The result of the decision stands: nothing runs."""
@@ -533,6 +542,11 @@ class Build:
             blocked=blocked,
             signal=self.signal,
         )
+
+
+def interrupted(time: float) -> RunFinished:
+    """A build that was interrupted before it began."""
+    return RunFinished(time, "", "interrupted", 0, 0, 0, 0, 0, 0.0, 0.0)
 
 
 def _settled(result: Trace) -> Settled:

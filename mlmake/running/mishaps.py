@@ -36,6 +36,11 @@ def disturbed(paths: Sequence[str]) -> str:
     return f"{_listed(paths)} changed while it ran: its outputs are not remembered, the next build runs it again"
 
 
+def left_over(names: Sequence[str]) -> str:
+    """A build that was killed could not end its steps."""
+    return f"a build that was killed had left steps running, which were ended: {_listed(names)}"
+
+
 def survivors(names: Sequence[str]) -> str:
     """Processes outlived the step."""
     return f"left processes behind, which were ended: {_listed(names)}"
