@@ -71,7 +71,9 @@ def run(argv: Sequence[str]) -> int:
 
 def invoke(argv: Sequence[str]) -> int:
     """Run one command line whose first word is the command; gives what the command returns."""
-    result: Any = group.main(args=list(argv), prog_name="mlmake", standalone_mode=False)
+    # Not by click's own `main`: that one has its own ends for closed pipes.
+    with group.make_context("mlmake", list(argv)) as context:
+        result: Any = group.invoke(context)
     return result if isinstance(result, int) else 0
 
 

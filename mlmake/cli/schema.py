@@ -1,11 +1,11 @@
-"""`mlmake schema`: the JSON Schema of an Mlfile, for editors; it comes from the types that decode one."""
+"""`mlmake schema`: the JSON Schema of an Mlfile, for editors; it only prints it."""
 
 import sys
 
 import msgspec
 
 from mlmake.cli.settings import Settings, command
-from mlmake.mlfile.schema import MlfileTable
+from mlmake.mlfile.jsonschema import mlfile_schema
 
 
 @command("schema")
@@ -14,10 +14,5 @@ def schema(settings: Settings) -> int:
 
     A first line `#:schema PATH` in the Mlfile lets editors use it.
     """
-    document = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Mlfile",
-        **msgspec.json.schema(MlfileTable),
-    }
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(mlfile_schema()), indent=2) + b"\n")
     return 0
