@@ -4,15 +4,15 @@ import errno
 import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mlmake.host.removal import remove
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(NamedTuple):
     """The leader of a step's session that a killed mlmake left; `started` in clock ticks since the boot."""
 
     job: str
@@ -30,10 +30,13 @@ class _Stay:
 
 
 class Aside:
-    """Moves outputs into a folder and back. Paths are absolute. Every move is announced in the journal first."""
+    """Moves outputs into a folder and back. Every move is announced in the journal first.
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder.rstrip("/")
+    Paths are as in the graph, so that a project that was moved finds its own again.
+    """
+
+    def __init__(self, folder: str, root: str) -> None:
+        self.folder, self.root = folder.rstrip("/"), root
         self.journal = f"{self.folder}/journal.jsonl"
         self._stays: dict[str, _Stay] = {}
         self._numbers = itertools.count()
@@ -41,26 +44,26 @@ class Aside:
 
     def move(self, job: str, outputs: Sequence[str]) -> None:
         """Announce a step that will write these, and move what is there now. Raises OSError."""
-        there = [output for output in outputs if os.path.lexists(output)]
+        there = [output for output in outputs if os.path.lexists(self._at(output))]
         stay = _Stay(list(outputs), {output: self._place() for output in there})
         self._write({"do": "start", "job": job, "outputs": stay.outputs, "moved": stay.moved})
         self._stays[job] = stay
         for output, place in list(stay.moved.items()):
             try:
-                os.rename(output, place)
+                os.rename(self._at(output), self._at(place))
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                folder = os.path.dirname(output)
-                place = f"{folder}/.mlmake-aside-{os.getpid()}-{next(self._numbers)}"
+                folder, _, _ = output.rstrip("/").rpartition("/")
+                place = os.path.join(folder, f".mlmake-aside-{os.getpid()}-{next(self._numbers)}")
                 self._write({"do": "elsewhere", "job": job, "output": output, "place": place})
                 stay.moved[output] = place
-                os.rename(output, place)
+                os.rename(self._at(output), self._at(place))
 
     def put_back(self, job: str) -> None:
         """Remove what the step left and put the previous outputs back. Raises OSError."""
         if (stay := self._stays.get(job)) is not None:
-            _put_back(stay)
+            self._put_back(stay)
             self._write({"do": "end", "job": job})
             del self._stays[job]
 
@@ -69,7 +72,7 @@ class Aside:
         if (stay := self._stays.pop(job, None)) is not None:
             self._write({"do": "end", "job": job})
             for place in stay.moved.values():
-                remove(place)
+                remove(self._at(place))
 
     def note_process(self, job: str, pid: int, started: int) -> None:
         """A step runs as this session leader, started at this many clock ticks after the boot."""
@@ -79,18 +82,24 @@ class Aside:
         """The session leaders of steps that a killed mlmake never saw the end of, alive or not."""
         return [Leftover(job, *process) for job, stay in self._unended().items() for process in stay.processes]
 
-    def recover(self) -> list[str]:
-        """Undo what steps left that a killed mlmake had started; gives their outputs. Raises OSError.
+    def recover(self, keep: Callable[[Sequence[str]], bool]) -> list[str]:
+        """Undo what steps left that a killed mlmake had started; gives a sentence for each.
 
-        Only for the holder of the build lock, after the leftovers have ended.
+        `keep` says whether these outputs are those of a result that was recorded: the kill came after it. Only for
+        the holder of the build lock, after the leftovers have ended. Raises OSError.
         """
-        stays = self._unended()
-        for stay in stays.values():
-            _put_back(stay)
+        told = []
+        for stay in self._unended().values():
+            if stay.outputs and keep(stay.outputs):
+                for place in stay.moved.values():
+                    remove(self._at(place))
+            elif self._put_back(stay):
+                names = ", ".join(stay.outputs)
+                told.append(f"a build was killed while it made {names}: what was there before is back")
         with suppress(FileNotFoundError):
             os.unlink(self.journal)
         self.close()
-        return [output for stay in stays.values() for output in stay.outputs]
+        return told
 
     def close(self) -> None:
         """Close the journal."""
@@ -102,7 +111,7 @@ class Aside:
         os.makedirs(self.folder, exist_ok=True)
         while os.path.lexists(place := f"{self.folder}/{os.getpid()}-{next(self._numbers)}"):
             pass
-        return place
+        return place.removeprefix(self.root.rstrip("/") + "/")
 
     def _write(self, line: dict[str, object]) -> None:
         if self._descriptor is None:
@@ -138,13 +147,22 @@ class Aside:
             with suppress(ValueError):
                 yield json.loads(line)
 
+    def _put_back(self, stay: _Stay) -> bool:
+        """Whether there was anything to do."""
+        did = False
+        for output in stay.outputs:
+            place, target = stay.moved.get(output), self._at(output)
+            if place is None:
+                did = did or os.path.lexists(target)
+                remove(target)
+            elif os.path.lexists(self._at(place)):
+                did = True
+                remove(target)
+                os.rename(self._at(place), target)
+            # Else it was never moved, or is back already.
+        return did
 
-def _put_back(stay: _Stay) -> None:
-    for output in stay.outputs:
-        place = stay.moved.get(output)
-        if place is None:
-            remove(output)
-        elif os.path.lexists(place):
-            remove(output)
-            os.rename(place, output)
-        # Else it was never moved, or is back already.
+    def _at(self, path: str) -> str:
+        """Where a path as in the journal is."""
+        path = path.rstrip("/")
+        return path if path.startswith("/") else f"{self.root}/{path}"

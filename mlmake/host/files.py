@@ -4,7 +4,7 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mlmake.host.aside import Aside, Leftover
 from mlmake.host.eyes import DISK
@@ -34,7 +34,7 @@ class LocalWorkspace:
     ) -> None:
         self.root = root.rstrip("/") or "/"
         self._stamps, self._clock, self._rehash, self._progress = stamps, clock, rehash, progress
-        self._aside = Aside(aside)
+        self._aside = Aside(aside, self.root)
         self._looks: dict[str, Version] = {}
         self._known: dict[str, Stamped | None] = {}
         self._new: dict[str, Stamped] = {}
@@ -119,10 +119,11 @@ class LocalWorkspace:
 
     def clear(self, job: str, outputs: Sequence[str], keep: Sequence[str]) -> None:
         """See `Workspace.clear`."""
-        places = {path: self._inside(path) for path in outputs}
+        for path in outputs:
+            self._inside(path)
         self.forget(outputs)
         self._outputs[job] = tuple(outputs)
-        self._aside.move(job, [place for path, place in places.items() if path not in keep])
+        self._aside.move(job, [path for path in outputs if path not in keep])
 
     def put_back(self, job: str) -> None:
         """See `Workspace.put_back`; a job that was never cleared for is ignored."""
@@ -180,12 +181,17 @@ class LocalWorkspace:
         """See `Aside.leftovers`."""
         return self._aside.leftovers()
 
-    def recover(self) -> Sequence[str]:
-        """See `Aside.recover`; all looks are dropped."""
-        outputs = self._aside.recover()
-        if outputs:
-            self._looks.clear()
-        return outputs
+    def recover(self, is_recorded: Callable[[Mapping[str, Version]], bool]) -> Sequence[str]:
+        """See `Aside.recover`; `is_recorded` says whether a result with all of these outputs is remembered."""
+        told = self._aside.recover(lambda outputs: is_recorded({path: self._recovered(path) for path in outputs}))
+        self._looks.clear()
+        return told
+
+    def _recovered(self, path: str) -> Version:
+        try:
+            return self.look_again(path)
+        except OSError:
+            return MISSING
 
     def close(self) -> None:
         """Write what stamps are left and close the journal."""

@@ -1,23 +1,24 @@
 """State in LMDB: results, failures and stamps that outlive the process; it does not know what is judged from them."""
 
 import fcntl
+import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from threading import RLock
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import lmdb
 from xxhash import xxh3_128_digest
 
-from mlmake.model.digest import Digest
+from mlmake.model.digest import Digest, Version
 from mlmake.model.trace import Failure, Trace
 from mlmake.ports import Stamped, StateTrouble
 from mlmake.stores.codec import SCHEMA, pack, unpack_failure, unpack_stamped, unpack_trace
 from mlmake.stores.header import Health, inspect
-from mlmake.stores.memory import MemoryState, ordered, renumbered
+from mlmake.stores.memory import MemoryState, makes, ordered, renumbered
 from mlmake.stores.probe import DAMAGED
 
 _NAMES = ("results", "last", "latest", "failed", "stamps", "meta")
@@ -102,6 +103,10 @@ class LmdbState:
 
         recipes = {trace.recipe for trace in self._read(look) if trace is not None} | set(self._results)
         return sorted((trace for recipe in recipes for trace in self._of(recipe)), key=lambda trace: trace.order)
+
+    def is_recorded(self, outputs: Mapping[str, Version]) -> bool:
+        """Whether there is a result with all of these outputs; reads everything."""
+        return makes(self.everything(), outputs)
 
     def refresh(self) -> None:
         """Drop what was read, to see what other processes have written since; what is not committed stays."""
@@ -202,7 +207,7 @@ class LmdbState:
     # The inside
 
     def fill(self, traces: Iterable[Trace]) -> None:
-        """Make a new state's databases, with these results in them."""
+        """Make a new state's databases, with these results in them; if another process was first, only open them."""
         changes: list[Change] = [("meta", b"schema", b"%d" % SCHEMA)]
         for trace in renumbered(traces):
             place = _place(trace)
@@ -213,7 +218,8 @@ class LmdbState:
             )
             self._order = trace.order
         changes.append(("meta", b"order", b"%d" % self._order))
-        self._write(changes)
+        self._write(changes, only_if_new=True)
+        self.find_databases()
 
     def find_databases(self) -> bool:
         """Open the databases; False if they were never made. Raises StateTrouble if a newer mlmake made them."""
@@ -259,7 +265,7 @@ class LmdbState:
 
     def _read(self, look: Callable[[Any], Any]) -> Any:
         """Look in one short transaction; the values are only good inside it."""
-        with self._guard:
+        with self._guard, _uncollected():
             while True:
                 try:
                     with self._environment.begin(buffers=True) as transaction:
@@ -269,7 +275,7 @@ class LmdbState:
                 except lmdb.Error as error:
                     raise self._trouble("read", error) from error
 
-    def _write(self, changes: Sequence[Change]) -> None:
+    def _write(self, changes: Sequence[Change], *, only_if_new: bool = False) -> None:
         """Write all of this or nothing, growing the map where it is full."""
         if self._readonly:
             raise StateTrouble(f"the state in {self.folder} was opened to read only: nothing can be recorded")
@@ -280,6 +286,8 @@ class LmdbState:
                         databases = self._databases or {
                             name: self._environment.open_db(name.encode(), txn=transaction) for name in _NAMES
                         }
+                        if only_if_new and transaction.get(b"schema", db=databases["meta"]) is not None:
+                            changes = ()
                         for name, key, value in changes:
                             if value is None:
                                 transaction.delete(key, db=databases[name])
@@ -307,6 +315,18 @@ class LmdbState:
 _BROKEN = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.InvalidError)
 
 
+@overload
+def open_state(
+    folder: str,
+    *,
+    readonly: Literal[False] = False,
+    map_size: int = ...,
+    rebuild: Callable[[], Iterable[Trace]] = ...,
+) -> LmdbState: ...
+@overload
+def open_state(
+    folder: str, *, readonly: bool, map_size: int = ..., rebuild: Callable[[], Iterable[Trace]] = ...
+) -> LmdbState | MemoryState: ...
 def open_state(
     folder: str,
     *,
@@ -478,6 +498,18 @@ def _clean_path(folder: str) -> str:
 def _cause(error: Exception) -> str:
     """What the system said: the library puts its own words before it."""
     return str(error).rpartition(": ")[2] or type(error).__name__
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cycles meanwhile: decoding thousands of values makes none, and the search would double its time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _get(transaction: Any, database: Any, keys: Iterable[bytes]) -> dict[bytes, memoryview]:

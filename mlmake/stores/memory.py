@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from mlmake.model.digest import Digest
+from mlmake.model.digest import Digest, Version
 from mlmake.model.trace import Failure, Trace
 from mlmake.ports import Stamped
 
@@ -85,6 +85,10 @@ class MemoryState:
         """All results, by order of recording."""
         return sorted((trace for found in self._results.values() for trace in found), key=lambda trace: trace.order)
 
+    def is_recorded(self, outputs: Mapping[str, Version]) -> bool:
+        """Whether there is a result with all of these outputs."""
+        return makes(self.everything(), outputs)
+
     def refresh(self) -> None:
         """See `LmdbState.refresh`: nobody else writes here."""
 
@@ -121,3 +125,9 @@ def renumbered(traces: Iterable[Trace]) -> Iterable[Trace]:
     """Results from several states in one order without doubles, by their old order, then by their end."""
     by_order = sorted(traces, key=lambda trace: (trace.order, trace.ended))
     return [ordered(trace, number) for number, trace in enumerate(by_order, 1)]
+
+
+def makes(traces: Iterable[Trace], outputs: Mapping[str, Version]) -> bool:
+    """Whether one of these results made all of these outputs."""
+    wanted = set(outputs.items())
+    return any(wanted <= {(product.path, product.digest) for product in trace.outputs} for trace in traces)
