@@ -19,6 +19,7 @@ from mlmake.stores.codec import trace_from_json, trace_to_json
 from mlmake.stores.copying import BLOCK, Copier, Names, reading, write_all
 from mlmake.stores.eyes import DISK
 from mlmake.stores.manifest import BadManifest, Row, read_manifest, write_manifest
+from mlmake.stores.swapping import beside, remove_tree, swap
 
 _FOLDER = ".folder"
 """What follows the name of an object that is a folder's manifest."""
@@ -290,41 +291,6 @@ class FolderStore:
                 return f"no permission to write in {self.folder}: change it or move the store with MLMAKE_CACHE_DIR"
             case _:
                 return f"cannot write in {self.folder}: {error.strerror}"
-
-
-def beside(target: str, number: int) -> str:
-    """A hidden name beside this one, on the same disk; short, as names are limited to 255 bytes."""
-    folder, _ = os.path.split(target)
-    return os.path.join(folder, f".mlmake-{os.getpid()}-{number}")
-
-
-def swap(fresh: str, target: str) -> None:
-    """Put `fresh` where `target` is, whatever that is. Raises OSError."""
-    if os.path.isdir(fresh) or (os.path.isdir(target) and not os.path.islink(target)):
-        old = f"{fresh}-old"
-        try:
-            os.rename(target, old)
-        except FileNotFoundError:
-            os.rename(fresh, target)
-            return
-        try:
-            os.rename(fresh, target)
-        except BaseException:
-            os.rename(old, target)
-            raise
-        remove_tree(old)
-    else:
-        os.replace(fresh, target)
-
-
-def remove_tree(path: str) -> None:
-    """Remove a file, a link or a folder with all that is in it, if it is there. Raises OSError."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        import shutil  # noqa: PLC0415 - slow to load, and most builds remove no folder
-
-        shutil.rmtree(path)
-    else:
-        _remove(path)
 
 
 def _remove(path: str) -> None:
