@@ -1,6 +1,6 @@
 """From a document to the graph: every name resolved, every mistake noted; what must be looked up is handed in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlmake.mlfile.calls import Called, Offers, check_arguments, find_function, parameters_asked
@@ -14,6 +14,7 @@ from mlmake.mlfile.interpolate import (
     Mode,
     Unfillable,
     as_text,
+    cannot_fail,
     check,
     fill_string,
     fill_text,
@@ -92,6 +93,18 @@ class _Common:
     fixed: bool
 
 
+class _Scopes(dict[str, dict[str, object]]):
+    """The names of each instance, gathered when first asked for: most targets have no template in their paths."""
+
+    def __init__(self, gather: Callable[[str], dict[str, object]]) -> None:
+        super().__init__()
+        self._gather = gather
+
+    def __missing__(self, instance: str) -> dict[str, object]:
+        scope = self[instance] = self._gather(instance)
+        return scope
+
+
 class _Builder:
     """The steps of building, each of which leaves what the next needs; broken parts are left out after a note."""
 
@@ -101,13 +114,13 @@ class _Builder:
         self.notes = Notes()
         self.instances = multiply(self.targets, parameters, self.notes)
         self.target_of = {i: name for name, known in self.instances.items() for i in known.ids}
-        self.scopes: dict[str, dict[str, object]] = {}
+        self.keys = {i: k for known in self.instances.values() for i, k in zip(known.ids, known.keys, strict=True)}
+        self.scopes = _Scopes(self._scope)
         self.outputs: dict[str, tuple[Output, ...]] = {}
         self.territory = Territory(handed.listing)
 
     def build(self) -> Graph:
         """Everything, in order."""
-        self._scopes()
         self._outputs()
         resolver = Resolver(
             self.targets,
@@ -181,17 +194,13 @@ class _Builder:
         else:
             self.notes.add(where, *unknown_target(name, self.targets))
 
-    def _scopes(self) -> None:
+    def _scope(self, instance: str) -> dict[str, object]:
         """What names stand for in paths; commands know more."""
-        tree = self.parameters.values
-        for name, known in self.instances.items():
-            source = self.targets[name].source
-            for instance, keys in zip(known.ids, known.keys, strict=True):
-                scope: dict[str, object] = {**keys, "params": tree, "matrix": keys}
-                scope |= {"target": name, "instance": instance}
-                if source is not None:
-                    scope["source"] = source
-                self.scopes[instance] = scope
+        name, keys = self.target_of[instance], self.keys[instance]
+        scope: dict[str, object] = {**keys, "params": self.parameters.values, "matrix": keys}
+        scope |= {"target": name, "instance": instance}
+        source = self.targets[name].source
+        return scope if source is None else {**scope, "source": source}
 
     def _outputs(self) -> None:
         protected = dict.fromkeys(map(normal, self.document.table.project.params), "a file of parameters")
@@ -283,7 +292,7 @@ class _Builder:
             facts=facts,
             named=tuple(named),
             texts=tuple(texts),
-            fixed=not named,
+            fixed=all(cannot_fail(text, mode) for _, text, mode in texts),
         )
 
     def _environment(self, name: str) -> tuple[dict[str, str], tuple[str, ...], dict[str, KeyPath]]:
@@ -332,7 +341,7 @@ class _Builder:
         shared: tuple[Mapping[str, Value], list[Fact]] | None = None
         for place, (instance, keys) in enumerate(zip(known.ids, known.keys, strict=True)):
             outputs = self.outputs.get(instance, _NO_OUTPUTS)
-            scope = self._check(common, table, instance, keys, resolved[place].inputs, outputs)
+            self._check(common, table, instance, keys, resolved[place].inputs, outputs)
             command, inputs, asked, code = self._command(
                 common, table, place, instance, keys, resolved[place], resolver
             )
@@ -350,8 +359,8 @@ class _Builder:
                 facts += matrix_facts(keys)
             for word in PER_INSTANCE:
                 if word in common.named:
-                    facts.append(fact(Code.RECIPE_CHANGED, word, str(scope[word])))
-            resources, timeout = self._filled_policy(common, table, scope)
+                    facts.append(fact(Code.RECIPE_CHANGED, word, name if word == "target" else instance))
+            resources, timeout = self._filled_policy(common, table, instance)
             policy, problems = read_policy(
                 table, common.where, totals=totals, outputs=outputs, resources=resources, timeout=timeout
             )
@@ -373,20 +382,20 @@ class _Builder:
                 policy=policy,
             )
 
-    def _filled_policy(
-        self, common: _Common, table: TargetTable, scope: Mapping[str, object]
-    ) -> tuple[Mapping[str, object], object]:
+    def _filled_policy(self, common: _Common, table: TargetTable, instance: str) -> tuple[Mapping[str, object], object]:
         """Resources and the time limit with names filled in."""
         resources: Mapping[str, object] = table.resources
         timeout: object = table.timeout
         if any(isinstance(value, str) and "{" in value for value in resources.values()):
             resources = {
-                key: self._fill(value, (*common.where, "resources", key), scope) if isinstance(value, str) else value
+                key: self._fill(value, (*common.where, "resources", key), self.scopes[instance])
+                if isinstance(value, str)
+                else value
                 for key, value in resources.items()
             }
             resources = {key: value for key, value in resources.items() if value is not None}
         if isinstance(timeout, str) and "{" in timeout:
-            timeout = self._fill(timeout, (*common.where, "timeout"), scope)
+            timeout = self._fill(timeout, (*common.where, "timeout"), self.scopes[instance])
         return resources, timeout
 
     def _fill(self, text: str, where: KeyPath, scope: Mapping[str, object]) -> Value:
@@ -404,11 +413,11 @@ class _Builder:
         keys: Keys,
         inputs: Sequence[Input],
         outputs: Sequence[Output],
-    ) -> Mapping[str, object]:
-        """Note every mistake in the templates of the command and of the environment; gives the scope of paths."""
-        scope = self.scopes[instance]
+    ) -> None:
+        """Note every mistake in the templates of the command and of the environment."""
         if common.fixed:
-            return scope
+            return
+        scope = self.scopes[instance]
         full: dict[str, object] = {
             **keys,
             "inputs": _files(inputs, names=not isinstance(table.inputs, list)) if "inputs" in common.named else LATER,
@@ -428,7 +437,6 @@ class _Builder:
         for where, text, mode in common.texts:
             if "{" in text:
                 self.notes.mistakes(where, check(text, full, mode))
-        return scope
 
     def _command(
         self,

@@ -74,19 +74,19 @@ class Resolver:
     def _instance(self, name: str, own: Instances, instance: str, keys: Keys) -> Resolved:
         declared = self.targets[name].inputs
         where = ("target", name, "inputs")
-        scope = self.scopes[instance]
         inputs: list[Input] = []
         written: dict[str, Value] = {}
         if isinstance(declared, list):
             seen: set[Item] = set()
             texts: list[Value] = []
             for number, text in enumerate(declared):
-                found = self._entry(text, (*where, number), own, instance, keys, scope, texts)
+                found = self._entry(text, (*where, number), own, instance, keys, texts)
                 if found is None:
                     continue
                 many, items = found
                 fresh = tuple(i for i in items if isinstance(i, Chosen) or i not in seen) if seen else items
-                seen.update(i for i in fresh if not isinstance(i, Chosen))
+                if len(declared) > 1:
+                    seen.update(i for i in fresh if not isinstance(i, Chosen))
                 if fresh or not items:
                     inputs.append(Input(None, many, fresh))
             if texts:
@@ -95,7 +95,7 @@ class Resolver:
         for label, value in declared.items():
             texts = []
             if isinstance(value, str):
-                found = self._entry(value, (*where, label), own, instance, keys, scope, texts)
+                found = self._entry(value, (*where, label), own, instance, keys, texts)
                 if found is not None:
                     inputs.append(Input(label, *found))
                     written[f"inputs.{label}"] = texts[0]
@@ -103,7 +103,7 @@ class Resolver:
             items_of: dict[int, Item] = {}
             known: set[Item] = set()
             for number, text in enumerate(value):
-                found = self._entry(text, (*where, label, number), own, instance, keys, scope, texts)
+                found = self._entry(text, (*where, label, number), own, instance, keys, texts)
                 for item in found[1] if found else ():
                     if isinstance(item, Chosen) or item not in known:
                         items_of[len(items_of)] = item
@@ -120,12 +120,11 @@ class Resolver:
         own: Instances,
         instance: str,
         keys: Keys,
-        scope: Scope,
         texts: list[Value],
     ) -> tuple[bool, tuple[Item, ...]] | None:
         """One written input: whether it is a list, and its items; None if it has a mistake, which is noted."""
         if "{" in text:
-            filled = self._fill(text, scope, where)
+            filled = self._fill(text, self.scopes[instance], where)
             if filled is None:
                 return None
             text = filled

@@ -26,6 +26,9 @@ _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[([0-9]+)\]")
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
+_ALWAYS = frozenset({"inputs", "outputs", "target", "instance", "python", "root"})
+
+
 class Mode(Enum):
     """What a template becomes: a script for the shell, one argument of a command, or a text."""
 
@@ -229,6 +232,15 @@ def check(text: str, scope: Scope, mode: Mode) -> tuple[Mistake, ...]:
         except Unfillable as problem:
             found.append(problem.mistake)
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=1024)
+def cannot_fail(text: str, mode: Mode) -> bool:
+    """Whether a template is right whatever its instance: it names only whole things that are always there."""
+    return all(
+        len(slot.path) == 1 and slot.path[0] in _ALWAYS and (slot.raw or slot.quoting is Quoting.BARE)
+        for slot in slots_in(text, shell=mode is Mode.SHELL)
+    )
 
 
 def fill_shell(text: str, scope: Scope) -> str:

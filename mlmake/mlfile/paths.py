@@ -1,14 +1,15 @@
 """Paths as names: one spelling for each, and what is wrong with one; it does not know what is on disk."""
 
-import re
-
-_UNTIDY = re.compile(r"(?:^|/)\.{0,2}(?:/|$)")
+_DOTS = ("/.", "/..")
+_ALONE = (".", "..")
 
 
 def normal(path: str) -> str:
     """One spelling: no doubled "/", no "." parts, ".." only at the start; a final "/" stays. The root is "./"."""
-    if not _UNTIDY.search(path, 0, len(path) - 1) and not path.endswith(("/.", "/..")):
+    if path not in _ALONE and "./" not in path and "//" not in path and not path.endswith(_DOTS):
         return path
+    if path in _ALONE:
+        path += "/"
     absolute = path.startswith("/")
     parts: list[str] = []
     for part in path.split("/"):
@@ -18,7 +19,7 @@ def normal(path: str) -> str:
             continue
         elif part not in ("", "."):
             parts.append(part)
-    folder = path.endswith(("/", "/.", "/..")) or path in (".", "..")
+    folder = path.endswith(("/", *_DOTS))
     text = "/".join(parts)
     if absolute:
         return f"/{text}/" if folder and text else f"/{text}"

@@ -1,6 +1,7 @@
 """The facts of a recipe: all that makes a result another one, and nothing else; it does not know what is on disk."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from mlmake.model.digest import Value, digest_of
 from mlmake.model.fact import Fact, fact
@@ -16,7 +17,7 @@ def command_facts(
 ) -> list[Fact]:
     """The command as it is written: what its names stand for comes as facts of its own."""
     if run is not None:
-        return [fact(Code.RECIPE_CHANGED, "run", run if isinstance(run, str) else list(run))]
+        return [_written("run", run) if isinstance(run, str) else fact(Code.RECIPE_CHANGED, "run", list(run))]
     if call is not None:
         return [fact(Code.RECIPE_CHANGED, "call", call)]
     return [fact(Code.RECIPE_CHANGED, f"select.{key}", value) for key, value in (select or {}).items()]
@@ -55,9 +56,18 @@ def output_facts(outputs: Sequence[Output]) -> list[Fact]:
 
 def input_facts(written: Mapping[str, Value]) -> list[Fact]:
     """The declared inputs as they are written, filled; what patterns match is no recipe."""
-    return [fact(Code.RECIPE_CHANGED, subject, value) for subject, value in written.items()]
+    return [
+        _written(subject, value) if isinstance(value, str) else fact(Code.RECIPE_CHANGED, subject, value)
+        for subject, value in written.items()
+    ]
 
 
 def matrix_facts(keys: Mapping[str, Value]) -> list[Fact]:
     """The matrix values, a table whole."""
     return [fact(Code.RECIPE_CHANGED, f"matrix.{key}", value) for key, value in keys.items()]
+
+
+@lru_cache(maxsize=4096)
+def _written(subject: str, text: str) -> Fact:
+    """A text that many instances share."""
+    return fact(Code.RECIPE_CHANGED, subject, text)

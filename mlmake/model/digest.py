@@ -49,6 +49,9 @@ class Stamp:
 def canonical(value: Value) -> bytes:
     """One spelling for equal values: types are kept apart (`1`, `1.0` and `true` differ), tables are sorted."""
     match value:
+        case list() | tuple():
+            # First, because asking whether something is a Mapping is slow.
+            return b"[" + b"".join(map(canonical, value)) + b"]"
         case None:
             return b"n"
         case bool():
