@@ -27,8 +27,8 @@ from mlmake.mlfile.document import Document, load_document
 from mlmake.mlfile.handed import Handed
 from mlmake.mlfile.parameters import Parameters, merge_parameters
 from mlmake.mlfile.problems import Problem, render
-from mlmake.model.event import Event, Warned
-from mlmake.model.graph import Graph, Leaf, Made
+from mlmake.model.event import Event, RunFinished, Warned
+from mlmake.model.graph import Graph, Leaf, Made, Part
 from mlmake.model.plan import Plan, Request
 from mlmake.model.release import Release, ReleasedModel
 from mlmake.model.snapshot import Snapshot
@@ -112,7 +112,7 @@ def read_project(located: Located, choices: Choices) -> Reading:
     python = document.table.project.python
     finder = ModuleFinder(root, os.path.join(root, python) if python else sys.executable)
     handed = Handed(
-        listing=lambda pattern: matching(root, pattern),
+        listing=lambda pattern: matching(root, pattern, looked_at),
         module=finder.find,
         environ=os.environ,
         totals=totals(),
@@ -156,7 +156,8 @@ class App:
         self.runs_folder = os.path.join(self.state_dir, "runs")
         self.store = FolderStore(_cache_dir(self.root, self.state_dir, graph))
         self.clock = SystemClock()
-        self._looked_at = reading.looked_at
+        self.idle: RunFinished | None = None
+        self._looked_at, self._order = reading.looked_at, tuple[str, ...]()
 
     @classmethod
     def open(cls, choices: Choices) -> "App":
@@ -286,7 +287,10 @@ class App:
         )
         self._prefetch(building.board.order)
         try:
-            yield from building.events()
+            for event in building.events():
+                if isinstance(event, RunFinished) and event.outcome == "ok" and not (event.ran or event.restored):
+                    self.idle, self._order = event, tuple(building.board.order)
+                yield event
         finally:
             executor.close()
             workspace.flush_stamps()
@@ -297,6 +301,23 @@ class App:
         self.state.prefetch([action.recipe for action in actions], order)
         paths = [item.path for a in actions for i in a.inputs for item in i.items if isinstance(item, Leaf | Made)]
         self.workspace.prefetch([*paths, *(output.path for a in actions for output in a.outputs)])
+
+    def looked_at(self) -> list[str] | None:
+        """All that the last build's judgement depends on, as absolute paths; None if that cannot be told by paths."""
+        paths = [*self._looked_at, os.path.join(self.state_dir, "state", "data.mdb")]
+        places: list[str] = []
+        for name in self._order:
+            action = self.graph.actions[name]
+            places += (output.path for output in action.outputs)
+            places += (item.path for i in action.inputs for item in i.items if isinstance(item, Leaf | Made | Part))
+            last = self.state.last(action.recipe)
+            places += (path for path, _ in last.discovered) if last else ()
+        for place in dict.fromkeys(places):
+            absolute = self.workspace.absolute(place)
+            paths.append(absolute)
+            if place.endswith("/") and not _walk(absolute, paths):
+                return None
+        return paths
 
     @property
     def python(self) -> str:
@@ -339,3 +360,12 @@ class App:
 def _cache_dir(root: str, state_dir: str, graph: Graph) -> str:
     chosen = os.environ.get("MLMAKE_CACHE_DIR") or graph.project.cache_dir
     return os.path.join(root, os.path.expanduser(chosen)) if chosen else os.path.join(state_dir, "cache")
+
+
+def _walk(folder: str, paths: list[str]) -> bool:
+    """Everything in a folder; False if a link leads to another folder, whose changes its own stat would not show."""
+    for here, folders, files in os.walk(folder):
+        if any(os.path.islink(os.path.join(here, name)) for name in folders):
+            return False
+        paths += (os.path.join(here, name) for name in (*folders, *files))
+    return True

@@ -1,5 +1,6 @@
 """`mlmake build`: makes targets up to date; it does not know how."""
 
+import sys
 from typing import Any
 
 import click
@@ -7,6 +8,7 @@ import click
 from mlmake.cli.plan import show_plan
 from mlmake.cli.project import opened
 from mlmake.cli.settings import Settings, choosing, command, later
+from mlmake.cli.shortcut import leave
 from mlmake.cli.targets import TARGET
 from mlmake.cli.tell import follow
 
@@ -32,4 +34,7 @@ def build(
     with opened(settings, frozen=frozen, **chosen, **how) as app:
         if dry_run:
             return show_plan(app.graph, app.plan(targets), settings)
-        return follow(app.build(targets), settings=settings, root=app.root, runs_folder=app.runs_folder)
+        code = follow(app.build(targets), settings=settings, root=app.root, runs_folder=app.runs_folder)
+        if not code and not settings.json:
+            leave(app, sys.argv[1:], quiet=settings.quiet)
+        return code

@@ -87,10 +87,12 @@ def note(
 ) -> bool:
     """Write down what a judgement had looked at; not if any of it is too young to be told apart later.
 
-    `looked` are stats taken no later than the judgement; `passed` names the variables that are inputs.
+    `now_ns` is when the judgement began; the stats in `looked` may be taken after it. `passed` names the variables
+    that are inputs.
     """
     seen = dict(looked)
-    if any(now_ns - max(row[1], row[2]) < YOUNG_NS and row != GONE for row in seen.values()):
+    # The kernel sets the ctime and nobody else: what was touched after `now_ns` counts as young too.
+    if any(now_ns - row[2] < YOUNG_NS and row != GONE for row in seen.values()):
         return False
     rows = array("q", (field for row in seen.values() for field in row))
     wanted = "\0".join(f"{name}={_digest(environ.get(name))}" for name in sorted(set(passed)))

@@ -18,6 +18,7 @@ from mlmake.model.event import (
 )
 from mlmake.model.units import show_seconds
 from mlmake.planning.explain import sentences
+from mlmake.views.idle import idle_line
 from mlmake.views.screen import Screen, printable
 
 Tail = Callable[[str], Sequence[str]]
@@ -85,8 +86,8 @@ class Plain:
         told = [self._screen.paint(f"{n} {word}", style) if style else f"{n} {word}" for n, word, style in counts if n]
         parts = ", ".join(told) or "nothing to do"
         if event.outcome == "ok" and event.skipped and not (event.ran or event.restored):
-            parts = f"up to date: nothing to do for {_targets(event.skipped)}"
-        elif event.outcome == "interrupted":
+            return idle_line(event.skipped, seconds=event.seconds, saved=event.saved_seconds)
+        if event.outcome == "interrupted":
             parts = f"{self._screen.paint('interrupted', 'warn')}: {parts}"
         saved = f", saved {show_seconds(event.saved_seconds)}" if event.saved_seconds >= 0.05 else ""
         return f"{parts} in {show_seconds(event.seconds)}{saved}"
