@@ -12,7 +12,7 @@ from mlmake.executors import descendants
 from mlmake.executors.inside.tracking import tracking_env
 from mlmake.executors.loaded import read_loaded
 from mlmake.executors.log import Log
-from mlmake.executors.memory import out_of_memory_kills
+from mlmake.executors.memory import begin_counting, kills_since
 from mlmake.executors.process import Pursuit, StepProcess, Wish
 from mlmake.model.job import Ended, How, Job, Remark, Reported
 
@@ -129,7 +129,7 @@ class Attempt:
         return self._report.path
 
     def _follow(self, process: Started, log: Log) -> Ended:
-        kills = out_of_memory_kills()
+        begin_counting()
         pursuit = Pursuit(
             process,
             process.streams,
@@ -152,11 +152,11 @@ class Attempt:
             pursuit.code,
             time.monotonic() - self._began,
             loaded=loaded,
-            detail=self._detail(process, pursuit, kills),
+            detail=self._detail(process, pursuit),
             survivors=tuple(line for line in pursuit.survivors.values() if line),
         )
 
-    def _detail(self, process: Started, pursuit: Pursuit, kills: int) -> str | None:
+    def _detail(self, process: Started, pursuit: Pursuit) -> str | None:
         if pursuit.abandoned:
             return (
                 f"process {process.pid} does not end even by SIGKILL: it hangs in the kernel (a dead disk or network?)"
@@ -167,7 +167,7 @@ class Attempt:
             return self._report.detail
         if process.explanation is not None:
             return process.explanation
-        return _explain(pursuit.code, out_of_memory_kills() - kills)
+        return _explain(pursuit.code)
 
     def _not_started(self, detail: str) -> Ended:
         return Ended(How.NOT_STARTED, None, time.monotonic() - self._began, detail=detail)
@@ -219,7 +219,7 @@ class _Report:
             self._remark(Reported(self._job, numbers))
 
 
-def _explain(code: int | None, kills: int) -> str | None:
+def _explain(code: int | None) -> str | None:
     """What an exit code that stands for a signal means."""
     if code is None:
         return None
@@ -230,10 +230,8 @@ def _explain(code: int | None, kills: int) -> str | None:
         name = f"signal {number}" if code < 0 else ""
     if number == signal.SIGKILL:
         who = f"killed by {name} (signal 9, exit code 137)"
-        if kills > 0:
-            return (
-                f"{who}: the kernel ended it because memory ran out; give it less to do at once or run fewer steps (-j)"
-            )
+        if kills_since() > 0:
+            return f"{who}: the kernel has killed here because memory ran out; run fewer steps at once (-j)"
         return f"{who}: memory may have run out (see `dmesg`), or somebody killed it"
     if code < 0:
         return f"ended by {name} (signal {number})" if not name.startswith("signal") else f"ended by {name}"

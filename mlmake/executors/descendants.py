@@ -5,11 +5,13 @@ and is told from other children by the session or by a token in its environment.
 group can be ended.
 """
 
+import math
 import os
 import shlex
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 TOKEN = "MLMAKE_STEP"
@@ -21,6 +23,7 @@ _ZOMBIE = "Z"
 
 # An unknown dead child that nobody has waited for in this time is an orphan's, not some Popen's; seconds.
 _UNCLAIMED = 10.0
+_MANY = 10_000
 
 
 @dataclass(slots=True)
@@ -112,6 +115,12 @@ def find_left(session: int, token: str) -> list[int]:
     for pid in _orphans(session, token):
         found[pid] = None
         found.update(dict.fromkeys(tree(pid)))
+    if len(_household.dead) > _MANY:
+        _household.dead.clear()
+    for pid in found:
+        # Theirs is no Popen: when they are dead they are cleared away at once.
+        if (stat := _stat(pid)) is not None:
+            _household.dead[pid, stat[19]] = -math.inf
     return list(found)
 
 
@@ -181,11 +190,10 @@ def _bury(pid: int, *, started: str, own: bool) -> bool:
     now = time.monotonic()
     news = (pid, started) not in _household.dead
     if own or now - _household.dead.setdefault((pid, started), now) > _UNCLAIMED:
+        news = True
         _household.dead.pop((pid, started), None)
-        try:
+        with suppress(ChildProcessError):  # another thread was quicker
             os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:  # another thread was quicker
-            return True
     return news
 
 

@@ -1,6 +1,17 @@
-"""How often the kernel has killed for want of memory around here; it knows nothing of steps."""
+"""Whether the kernel has killed for want of memory around here; it knows nothing of steps."""
 
 from functools import cache
+
+
+@cache
+def begin_counting() -> int:
+    """From the first call on kills are counted."""
+    return out_of_memory_kills()
+
+
+def kills_since() -> int:
+    """How many there were since counting began; 0 where nothing counts."""
+    return out_of_memory_kills() - begin_counting()
 
 
 def out_of_memory_kills() -> int:

@@ -167,7 +167,7 @@ class Pursuit:
                 os.read(fd, 64)
         self._now = time.monotonic()
         if self._wish.kill:
-            self._begin_end(How.CANCELLED)
+            self._begin_end(How.CANCELLED, signal.SIGKILL)
             self._kill_at = self._now
         elif self._wish.stop:
             self._begin_end(How.CANCELLED)
@@ -179,7 +179,7 @@ class Pursuit:
             self._tick()
         return asked
 
-    def _begin_end(self, how: How) -> None:
+    def _begin_end(self, how: How, number: int = signal.SIGTERM) -> None:
         if self._kill_at is not None:
             return
         self._kill_at = self._now + GRACE
@@ -189,7 +189,7 @@ class Pursuit:
             return
         if not self._released and not self._process.ended():
             self.how = how
-        self._signal(pid, signal.SIGTERM)
+        self._signal(pid, number)
 
     def _kill(self) -> None:
         pid = self._process.pid
