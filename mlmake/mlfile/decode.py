@@ -115,7 +115,7 @@ def _deep_value(text: str) -> tuple[int, int] | None:
     spans = Spans(text)
     for where in spans.places:
         if len(where) > DEEPEST_VALUE:
-            return spans.find(where[: DEEPEST_VALUE // 2])
+            return spans.find(where[:DEEPEST_VALUE])
     return None
 
 
@@ -247,10 +247,11 @@ class _Reader:
         literals = [word for m in members if get_origin(m) is Literal for word in get_args(m)]
         near = closest(raw, literals) if literals and isinstance(raw, str) else None
         kinds = {type(m) if get_origin(m) is Literal else (get_origin(m) or m) for m in members}
-        same = type(raw) in kinds or bool(literals and isinstance(raw, str))
+        same = type(raw) in kinds or (type(raw) is int and float in kinds)
         form = form or _forms(members)
         below = self._belongs_above(where, raw)
-        self.note(where, below or wording.wrong_type(where, form, raw, same_type=same, near=near))
+        words = below or wording.wrong_type(where, form, raw, same_type=same, near=near)
+        self.note(where, words, at_key=below is not None)
 
     def _belongs_above(self, where: KeyPath, raw: Any) -> wording.Words | None:
         """A target's key under the header of one of its sub-tables."""

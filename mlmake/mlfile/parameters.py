@@ -179,14 +179,15 @@ def read_as(like: Value, text: str) -> Value:
     if isinstance(like, float) and _FRACTION.fullmatch(text.strip()):
         return float(text)
     try:
-        document = tomli.loads(f"value = {text.strip()}")
+        # the second key is swallowed by a comment in the text, and a third one shows
+        table = tomli.loads(f"table = {{ value = {text.strip()}, end = 0 }}")["table"]
     except (RecursionError, ValueError):
         if like is None:
             return text
         raise ValueError(text) from None
-    if len(document) != 1:
+    if len(table) != 2:
         raise ValueError(text)
-    value = document["value"]
+    value = table["value"]
     if like is None:
         return value  # type: ignore[no-any-return]  # of any type that TOML has
     if isinstance(like, float) and type(value) is int:

@@ -80,7 +80,9 @@ def read_resources(
         elif amount > total:
             problems.append(Problem((*where, name), *wording.too_much(name, f"{amount:g}", f"{total:g}")))
     if wanted.memory > totals.memory:
-        words = wording.too_much("memory", show_bytes(wanted.memory), show_bytes(totals.memory))
+        shown = show_bytes(wanted.memory), show_bytes(totals.memory)
+        exact = f"{wanted.memory} bytes", f"{totals.memory} bytes"
+        words = wording.too_much("memory", *(exact if shown[0] == shown[1] else shown))
         problems.append(Problem((*where, "memory"), *words))
     if (wanted.gpus or 0) > (totals.gpus or 0):
         words = wording.too_much("gpus", str(wanted.gpus), str(totals.gpus or 0))

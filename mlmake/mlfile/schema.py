@@ -144,7 +144,8 @@ class ProbeTable(Table):
     """`probe = { run or call, timeout }`."""
 
     run: Annotated[
-        str | Words | None, says("A command that prints a measure of the source.", "a string or an array of strings")
+        str | Words | None,
+        says("A command that prints a measure of the source.", "a string or an array of at least one string"),
     ] = None
     call: Annotated[
         str | None, says("A function that returns a measure of the source.", 'a function like "module:function"')
@@ -160,7 +161,7 @@ class TargetTable(Table):
         str | Words | None,
         says(
             "The command: a string is a script for `project.shell`, an array is run without a shell.",
-            "a string or an array of strings",
+            "a string or an array of at least one string",
         ),
     ] = None
     call: Annotated[

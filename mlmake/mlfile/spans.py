@@ -24,6 +24,9 @@ _LETTERS = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b"}
 MOST_KEY_PARTS = 32
 """Of a dotted key; the time that a parser takes grows with the square of it."""
 
+MOST_NESTED = 400
+"""Brackets in brackets; the parser takes no more."""
+
 Position = tuple[int, int]
 """Line and column in characters, both from 1."""
 
@@ -83,6 +86,7 @@ class _Places(dict[KeyPath, Span]):
     def __init__(self) -> None:
         super().__init__()
         self.implied: set[KeyPath] = set()
+        self.dotted: set[KeyPath] = set()
         self.arrays: dict[KeyPath, int] = {}
         self.doubles: list[tuple[KeyPath, int]] = []
         self.deep: tuple[int, int] | None = None
@@ -96,7 +100,7 @@ class _Places(dict[KeyPath, Span]):
 
     def open(self, where: KeyPath, offset: int) -> None:
         """Note a header; it replaces what other headers only implied."""
-        if where in self.implied:
+        if where in self.implied and where not in self.dotted:
             self.implied.discard(where)
             self[where] = Span(offset, None)
         else:
@@ -110,14 +114,18 @@ class _Places(dict[KeyPath, Span]):
             if where not in self:
                 self[where] = Span(offset, None)
                 self.implied.add(where)
-            elif self[where].value is not None:
+            elif self[where].value is not None or not (header or where in self.implied):
                 self.doubles.append((where, offset))
-            if header and where in self.arrays:
+            if not header:
+                self.dotted.add(where)
+            elif where in self.arrays:
                 where += (self.arrays[where] - 1,)
         return where
 
     def append(self, where: KeyPath, offset: int) -> KeyPath:
         """One more element of an array of tables."""
+        if where in self and where not in self.arrays:
+            self.doubles.append((where, offset))
         self.setdefault(where, Span(offset, None))
         self.implied.discard(where)
         count = self.arrays[where] = self.arrays.get(where, 0) + 1
@@ -213,6 +221,8 @@ def _value(text: str, pos: int, where: KeyPath, places: _Places) -> int:
     while True:
         first = text.startswith(("[", "{"), pos)
         if first:
+            if len(open_) > MOST_NESTED:
+                raise _Lost
             open_.append(("]" if text[pos] == "[" else "}", where, -1))
             pos += 1
         else:

@@ -10,6 +10,8 @@ from mlmake.mlfile.spans import Spans
 from mlmake.mlfile.wording import Words
 
 _BARE_WORD = re.compile(r"[^\s,\]}#=]+")
+_KEY_AGAIN = re.compile(r"[A-Za-z0-9_.-]+[ \t]*=|\[[A-Za-z0-9_.-]+\][ \t]*$", re.MULTILINE)
+_CLOSED = re.compile(r"""\"(?:[^"\\\n]|\\.)*\"|'[^'\n]*'""")
 _DOUBLE = ("twice", "Cannot", "Duplicate")
 
 
@@ -44,6 +46,14 @@ def _goes_on(text: str, offset: int) -> bool:
     return re.compile(r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.""").match(text, offset) is not None
 
 
+def _string_start(text: str, pos: int) -> int:
+    """Where the string begins that is open at an offset, if that is to be seen, else the offset."""
+    start = max((span.value or 0 for span in Spans(text).places.values()), default=0)
+    is_long = text.startswith(('"""', "'''"), start)
+    is_open = text.startswith(('"', "'"), start) and (is_long or not _CLOSED.match(text, start))
+    return start if is_open else pos
+
+
 def _syntax(message: str, text: str, pos: int) -> tuple[Words, int]:
     """What is wrong with the syntax at an offset, and the offset that is to be shown."""
     char = text[pos : pos + 1]
@@ -62,6 +72,8 @@ def _syntax(message: str, text: str, pos: int) -> tuple[Words, int]:
             word = _BARE_WORD.match(text, pos)
             if word is None:
                 return wording.no_value(), pos
+            if _KEY_AGAIN.match(text, pos):
+                return wording.open_value_above(), pos
             return wording.bare_value(word[0]), pos
         case "Expected newline or end of document after a statement":
             start = pos - len(re.split(r"[\s=\[,{]", before)[-1])
@@ -70,7 +82,7 @@ def _syntax(message: str, text: str, pos: int) -> tuple[Words, int]:
                 return wording.bare_value(word[0]), start
             return wording.more_on_line(rest.strip()), pos
         case "Unterminated string" | "Illegal character '\\n'":
-            return wording.open_string(), pos
+            return wording.open_string(), _string_start(text, pos)
         case "Unescaped '\\' in a string" | "Invalid hex value" | "Escaped character is not a Unicode scalar value":
             return wording.backslash(), max(text.rfind("\\", 0, pos), 0)
         case "Unclosed array" | "Unclosed inline table":
@@ -80,16 +92,14 @@ def _syntax(message: str, text: str, pos: int) -> tuple[Words, int]:
                 return wording.bare_value(word[0]), start
             return wording.open_bracket(is_array=message == "Unclosed array"), pos
         case "Expected ']' at the end of a table declaration" | "Expected ']]' at the end of an array declaration":
-            return wording.open_header(), pos
+            return (wording.open_header() if char.isascii() else wording.bad_key(char)), pos
         case "Invalid initial character for a key part":
-            if char in ("", "\n"):
-                return wording.no_key(), pos
-            return wording.bad_key(char), pos
+            return (wording.no_key() if char in ("", "\n", "]", "=") else wording.bad_key(char)), pos
         case "Invalid date or datetime":
             return wording.bad_date(), pos
         case _ if message.startswith("Expected \"'"):
-            return wording.open_string(), pos
+            return wording.open_string(), _string_start(text, pos)
         case "Invalid statement":
-            return wording.bad_key(char), pos
+            return (wording.no_key() if char == "=" else wording.bad_key(char)), pos
         case _:
             return wording.not_toml(message), pos

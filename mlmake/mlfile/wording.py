@@ -49,6 +49,8 @@ def shown(value: object) -> str:
             return "true" if value else "false"
         case int() | float():
             return str(value)
+        case [] | {} if not value:
+            return "[]" if isinstance(value, list) else "{}"
         case str() if len(value) <= _LONGEST:
             return json.dumps(value, ensure_ascii=False)
         case str():
@@ -135,8 +137,9 @@ def bad_name(kind: str, name: str) -> Words:
     """A name with letters that names must not have."""
     better = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)
     better = better if better[:1].isalpha() or better[:1] == "_" else f"_{better}"
+    what = "a target" if kind == "target" else "what is served"
     return (
-        f"{json.dumps(name, ensure_ascii=False)} cannot be the name of a {kind}",
+        f"{json.dumps(name, ensure_ascii=False)} cannot be the name of {what}",
         f"names are letters, digits, `_` and `-`, the first no digit: `{better}`",
     )
 
@@ -168,8 +171,8 @@ def set_twice(where: KeyPath) -> Words:
 def closed_table(where: KeyPath) -> Words:
     """Something added to a table or array that was written as a whole."""
     return (
-        f"`{show_path(where)}` was written as a whole, nothing can be added to it",
-        "write it either as one value with { } or [ ], or under headers, not both",
+        f"`{show_path(where)}` was written before, nothing can be added to it here",
+        "write it in one place: as one value with { } or [ ], with dotted keys, or under one header",
     )
 
 
@@ -203,6 +206,11 @@ def no_equals(before: str, rest: str, *, tab: bool) -> Words:
 def no_value() -> Words:
     """Nothing where a value is needed."""
     return "a value is missing", 'a value is "text", 1, 1.5, true, a date, [ … ] or { … }'
+
+
+def open_value_above() -> Words:
+    """A key where another value of an array is needed."""
+    return "an array or table above is not closed: a new key begins here", "add the `]` or `}` that is missing"
 
 
 _LITERALS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
@@ -400,7 +408,7 @@ def no_key() -> Words:
 
 def bad_key(char: str) -> Words:
     """A name with a character that bare keys do not have."""
-    return f"`{char}` cannot begin a name", "names are letters, digits, `_` and `-`; others go in quotes"
+    return f"`{char}` is no part of a name", "names are letters from a to z, digits, `_` and `-`"
 
 
 def bad_date() -> Words:
