@@ -69,7 +69,7 @@ def install(what: str) -> None:
     """Install a project with what it needs, by the environment's own pip or else by this interpreter's."""
     own = subprocess.run([PYTHON, "-c", "import pip"], capture_output=True, env=clean(), check=False).returncode == 0
     pip = [str(PYTHON), "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", str(PYTHON)]
-    run([*pip, "install", "--quiet", "--disable-pip-version-check", "--editable", what])
+    run([*pip, "install", "-qq", "--disable-pip-version-check", "--editable", what])
 
 
 def run(command: list[str]) -> None:

@@ -22,9 +22,10 @@ from .table import DARKEST, SIDE, read_table
 ROOT = Path(__file__).resolve().parents[3]
 """The checkout: where `Mlfile.example` is."""
 
-ARGUMENTS = ["-f", "Mlfile.example", "serve", "--port", "0"]
-PATIENCE = 300
-"""Seconds for the whole build; it takes a few."""
+BUILD = ["-f", "Mlfile.example"]
+SERVE = [*BUILD, "serve", "--port", "0"]
+PATIENCE = 60
+"""Seconds until the models that were built are served; it takes one or two."""
 
 IMAGE = 77
 """Which of the test images is asked about."""
@@ -32,8 +33,11 @@ IMAGE = 77
 
 def main() -> None:
     """Build and serve, ask, stop. Ends with an error if anything is not as it should be."""
-    print(f"$ mlmake {' '.join(ARGUMENTS)}", flush=True)
-    server = subprocess.Popen([sys.executable, "-m", "mlmake", *ARGUMENTS], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    built = subprocess.run(mlmake(BUILD), cwd=ROOT, check=False)
+    if built.returncode:
+        sys.exit(f"the build ended with exit code {built.returncode}")
+    print(f"\nbuild/digits/report.txt: {(ROOT / 'build/digits/report.txt').read_text().splitlines()[0]}\n", flush=True)
+    server = subprocess.Popen(mlmake(SERVE), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         url = wait_until_ready(server)
         right = ask(url, IMAGE)
@@ -45,6 +49,12 @@ def main() -> None:
     print("server stopped")
     if not right:
         sys.exit("the answer is wrong")
+
+
+def mlmake(words: list[str]) -> list[str]:
+    """The command with these words, shown as one would type it."""
+    print("$ " + " ".join(["mlmake", *words]), flush=True)
+    return [sys.executable, "-m", "mlmake", *words]
 
 
 def wait_until_ready(server: "subprocess.Popen[str]") -> str:
