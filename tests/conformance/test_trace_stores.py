@@ -1,0 +1,171 @@
+"""One set of laws for every store of traces, stamps and failures, against a model of plain lists."""
+
+import shutil
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+
+from mlmake.model.digest import Stamp, digest_of
+from mlmake.model.trace import Failure
+from mlmake.ports import Stamped
+from mlmake.stores.lmdb import open_state
+from mlmake.stores.memory import MemoryState
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
+from made_traces import made, recipe  # noqa: E402
+
+RECIPES, ACTIONS = (1, 2), ("fit", "score")
+small = st.integers(0, 2)
+
+
+class Model:
+    """The laws in the shortest words: one list of results, two tables of pointers."""
+
+    def __init__(self):
+        self.all, self.last, self.latest, self.failures, self.stamps = [], {}, {}, {}, {}
+
+    def record(self, trace):
+        self.all.append(trace)
+        self.last[trace.recipe] = self.latest[trace.action] = trace
+        self.failures.pop(trace.action, None)
+
+    def forget(self, trace):
+        self.all = [t for t in self.all if t.order != trace.order]
+        for table, key, of in (
+            (self.last, trace.recipe, lambda t: t.recipe == trace.recipe),
+            (self.latest, trace.action, lambda t: t.recipe == trace.recipe and t.action == trace.action),
+        ):
+            if key in table and table[key].order == trace.order:
+                del table[key]
+                if left := [t for t in self.all if of(t)]:
+                    table[key] = left[-1]
+
+
+class Laws(RuleBasedStateMachine):
+    results = Bundle("results")
+
+    def __init__(self):
+        super().__init__()
+        self.model, self.order = Model(), 0
+        self.store = self.open()
+
+    def open(self):
+        return MemoryState()
+
+    @rule(target=results, action=st.sampled_from(ACTIONS), number=st.sampled_from(RECIPES), value=small, out=small)
+    def record(self, action, number, value, out):
+        trace = self.store.record(made(action, number, (value,), out))
+        self.order += 1
+        assert trace == replace(made(action, number, (value,), out), order=self.order)
+        self.model.record(trace)
+        return trace
+
+    @rule(trace=results)
+    def choose(self, trace):
+        self.store.choose(trace)
+        if trace in self.model.all:
+            self.model.last[trace.recipe] = self.model.latest[trace.action] = trace
+
+    @rule(target=results, trace=consumes(results))
+    def forget(self, trace):
+        self.store.forget_result(trace)
+        self.model.forget(trace)
+        return multiple()
+
+    @rule(action=st.sampled_from(ACTIONS), code=small)
+    def fail(self, action, code):
+        failure = Failure(action, recipe(1), recipe(2), "run-1", 1.0, "failed", code)
+        self.store.fail(failure)
+        self.model.failures[action] = failure
+
+    @rule(path=st.sampled_from(("a", "a\udcff", "x/" * 400)), value=small)
+    def stamp(self, path, value):
+        stamped = Stamped(Stamp(value, -1, 2**62, 2**63, 33188), digest_of(value), 5)
+        self.store.put_stamps({path: stamped})
+        self.model.stamps[path] = stamped
+
+    @rule()
+    def commit(self):
+        self.store.commit()
+
+    @rule()
+    def refresh(self):
+        self.store.refresh()
+
+    @rule(numbers=st.lists(st.sampled_from(RECIPES)), actions=st.lists(st.sampled_from(ACTIONS)))
+    def prefetch(self, numbers, actions):
+        self.store.prefetch([recipe(number) for number in numbers], actions)
+
+    @invariant()
+    def remembers(self):
+        store, model = self.store, self.model
+        for number in RECIPES:
+            name = recipe(number)
+            assert store.last(name) == model.last.get(name)
+            newest_first = [trace for trace in reversed(model.all) if trace.recipe == name]
+            assert list(store.results(name)) == newest_first
+            for value in range(3):
+                key = made(inputs=(value,)).key
+                assert list(store.results(name, key)) == [trace for trace in newest_first if trace.key == key]
+        for action in ACTIONS:
+            assert store.latest(action) == model.latest.get(action)
+            assert store.failure(action) == model.failures.get(action)
+        assert list(store.everything()) == model.all
+        assert dict(store.stamps(["a", "a\udcff", "x/" * 400, "unknown"])) == model.stamps
+
+
+class LmdbLaws(Laws):
+    """The same on the disk, closed and opened again at any time."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp()
+        super().__init__()
+
+    def open(self):
+        # Smaller than what is written, so that the map grows on the way.
+        return open_state(self.folder + "/state", map_size=64 * 1024)
+
+    @rule()
+    def reopen(self):
+        self.store.commit()
+        self.store.close()
+        self.store = self.open()
+        assert self.store.notices == []
+
+    def teardown(self):
+        self.store.close()
+        shutil.rmtree(self.folder)
+
+
+TestMemoryState = Laws.TestCase
+TestLmdbState = LmdbLaws.TestCase
+TestMemoryState.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestLmdbState.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+
+@pytest.fixture(params=["lmdb", "memory"])
+def store(request, tmp_path):
+    state = open_state(str(tmp_path / "state")) if request.param == "lmdb" else MemoryState()
+    yield state
+    state.close()
+
+
+def test_a_result_is_known_by_its_outputs(store):
+    trace = store.record(made(output=7))
+    assert store.is_recorded({"out/train": digest_of(7)})
+    assert not store.is_recorded({"out/train": digest_of(8)})
+    assert not store.is_recorded({"out/train": digest_of(7), "out/other": digest_of(7)})
+    store.forget_result(trace)
+    assert not store.is_recorded({"out/train": digest_of(7)})
+
+
+def test_a_result_that_was_never_recorded_cannot_be_chosen(store):
+    kept = store.record(made())
+    store.choose(made(output=9, order=5))
+    assert store.last(recipe(1)) == kept
