@@ -1,7 +1,7 @@
 """Text to tables: TOML, then each key by its type, all mistakes at once; it does not know what the values mean."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -26,6 +26,7 @@ _DEEP_KEY = re.compile(
     r"""(?<![\w-])(?:(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+)"""
     rf"{{{MOST_KEY_PARTS}}}"
 )
+_NULL = re.compile(r"\\(?:x00|u0000|U00000000)")
 _T = TypeVar("_T", bound=Table)
 
 
@@ -97,9 +98,26 @@ def decode(
     for target_name, target in table.target.items():
         if where is None and target.matrix is not None and not isinstance(target.matrix, str):
             where = _too_deep(target.matrix, ("target", target_name, "matrix"))
+    if _NULL.search(text):
+        found += [Problem(place, *wording.null_character(), file=name) for place in _nulls(raw, ())]
     if where is not None:
         return None, (*found, Problem(where, *wording.value_too_deep(DEEPEST_VALUE), file=name))
     return table, tuple(found)
+
+
+def _nulls(value: object, where: KeyPath) -> Iterator[KeyPath]:
+    """The places of strings with U+0000, as keys and as values."""
+    match value:
+        case str() if "\0" in value:
+            yield where
+        case dict():
+            for key, inner in value.items():
+                yield from [(*where, key)] if "\0" in key else _nulls(inner, (*where, key))
+        case list():
+            for i, inner in enumerate(value):
+                yield from _nulls(inner, (*where, i))
+        case _:
+            return
 
 
 def _deep_key(text: str) -> tuple[int, tuple[int, int]] | None:

@@ -83,6 +83,8 @@ def check_parameters(values: dict[Any, Any], start: KeyPath, name: str | None) -
                         open_.append((inner, (*where, key), depth + 1, named))
             case list():
                 open_ += [(inner, (*where, i), depth + 1, False) for i, inner in enumerate(value)]
+            case str() if "\0" in value:
+                problems.append(Problem(where, *wording.null_in_parameter(where), file=name))
             case str() if not _is_text(value):
                 problems.append(Problem(where, *wording.lone_surrogate(where), file=name))
             case None | bool() | int() | float() | str() | datetime.date() | datetime.time():

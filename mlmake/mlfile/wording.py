@@ -94,6 +94,11 @@ def key_too_deep(parts: int, cap: int) -> Words:
     return f"this key has {parts} parts, the limit is {cap}", None
 
 
+def null_character() -> Words:
+    """A string with U+0000, which neither paths nor commands nor variables can hold."""
+    return "this text holds the character U+0000", "no path, command or variable can hold it: leave it out"
+
+
 def value_too_deep(cap: int) -> Words:
     """Arrays in arrays in arrays."""
     return f"arrays and tables are nested more than {cap} deep here", None
@@ -315,6 +320,11 @@ def bad_parameter_name(name: object) -> Words:
 def bad_parameter_value(where: KeyPath, value: object) -> Words:
     """A value that no parameter can have."""
     return f"parameter `{show_path(where)}` cannot be {kind_of(value)}", None
+
+
+def null_in_parameter(where: KeyPath) -> Words:
+    """A string with U+0000, which no command can be given."""
+    return f"parameter `{show_path(where)}` holds the character U+0000", "no command can be given it: leave it out"
 
 
 def lone_surrogate(where: KeyPath) -> Words:

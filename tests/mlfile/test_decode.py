@@ -185,3 +185,19 @@ def test_any_value_of_a_target_is_taken_or_has_its_place(key, value):
     for problem in problems:
         assert problem.where[:3] == ("target", "t", key)
         assert problem.what.count("`") >= 2 or problem.what.startswith("[")
+
+
+def test_no_text_holds_the_null_character():
+    text = (
+        '[target.a]\nrun = "x\\u0000"\ninputs = ["a", "\\x00"]\n[env]\n"A\\U00000000" = 1\n[params]\np = "\\\\u0000"\n'
+    )
+    _, problems = decode(text, "Mlfile")
+    assert [problem.where for problem in problems] == [
+        ("target", "a", "run"),
+        ("target", "a", "inputs", 1),
+        ("env", "A\0"),
+    ]
+    assert render(problems[:1], {"Mlfile": text}) == (
+        'Mlfile:2:7: this text holds the character U+0000\n    run = "x\\u0000"\n          ^\n'
+        "hint: no path, command or variable can hold it: leave it out\n"
+    )

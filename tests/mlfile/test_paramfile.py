@@ -91,6 +91,10 @@ def test_half_a_character():
     assert said('{"a": "\\ud800"}', "p.json") == ["parameter `a` has half a character (a lone surrogate)"]
 
 
+def test_the_null_character():
+    assert said('{"a": "\\u0000"}', "p.json") == ["parameter `a` holds the character U+0000"]
+
+
 def test_values_inside_arrays_may_have_any_names():
     assert values("x: [{a.b: 1}]\n") == {"x": [{"a.b": 1}]}
 
