@@ -112,7 +112,8 @@ class _Builder:
         self.document, self.parameters, self.handed = document, parameters, handed
         self.targets = document.table.target
         self.notes = Notes()
-        self.instances = multiply(self.targets, parameters, self.notes)
+        self.instances, self.broken = multiply(self.targets, parameters, self.notes)
+        self.broken |= document.broken
         self.target_of = {i: name for name, known in self.instances.items() for i in known.ids}
         self.keys = {i: k for known in self.instances.values() for i, k in zip(known.ids, known.keys, strict=True)}
         self.scopes = _Scopes(self._scope)
@@ -130,6 +131,7 @@ class _Builder:
             self.territory,
             handed=self.handed,
             notes=self.notes,
+            broken=self.broken,
         )
         totals, problems = read_totals(self.document.table.resources, self.handed.totals)
         self._take(problems)
@@ -341,7 +343,8 @@ class _Builder:
         shared: tuple[Mapping[str, Value], list[Fact]] | None = None
         for place, (instance, keys) in enumerate(zip(known.ids, known.keys, strict=True)):
             outputs = self.outputs.get(instance, _NO_OUTPUTS)
-            self._check(common, table, instance, keys, resolved[place].inputs, outputs)
+            flawed = name in resolver.flawed
+            self._check(common, table, instance, keys, None if flawed else resolved[place].inputs, outputs)
             command, inputs, asked, code = self._command(
                 common, table, place, instance, keys, resolved[place], resolver
             )
@@ -411,7 +414,7 @@ class _Builder:
         table: TargetTable,
         instance: str,
         keys: Keys,
-        inputs: Sequence[Input],
+        inputs: Sequence[Input] | None,
         outputs: Sequence[Output],
     ) -> None:
         """Note every mistake in the templates of the command and of the environment."""
@@ -420,7 +423,9 @@ class _Builder:
         scope = self.scopes[instance]
         full: dict[str, object] = {
             **keys,
-            "inputs": _files(inputs, names=not isinstance(table.inputs, list)) if "inputs" in common.named else LATER,
+            "inputs": _files(inputs, names=not isinstance(table.inputs, list))
+            if inputs is not None and "inputs" in common.named
+            else LATER,
             "outputs": {o.name or "": o.path for o in outputs}
             if isinstance(table.outputs, dict)
             else [o.path for o in outputs],
@@ -507,23 +512,23 @@ class _Builder:
         assert asked is not None
         name = str(common.where[1])
         where = (*common.where, "select")
-        if len(table.outputs) != 1:
+        if len(table.outputs) != 1 and name not in self.broken:
             hint = f'outputs = ["build/{name}.json"]'
             self.notes.add(where, "a selection writes one file, the list of what it chose", hint)
         if asked.min is not None and asked.max is not None and asked.min > asked.max:
             self.notes.add(where, f"min {asked.min} is above max {asked.max}, nothing can be chosen", "swap them")
         candidates = resolver.candidates(name, place)
         picks = resolver.picked(name, place)
-        if not table.inputs:
+        if not table.inputs and name not in self.broken:
             self.notes.add(where, "a selection chooses from its inputs, and there are none", 'inputs = [":train"]')
         for target in dict.fromkeys(self.target_of[c] for c in candidates):
-            if self.targets[target].metrics is None:
+            if self.targets[target].metrics is None and target not in self.broken:
                 hint = f'say which output of {target} holds them: metrics = "metrics"'
                 self.notes.add(where, f"{target} has no metrics to choose by", hint)
         chosen = picks or candidates
         names = dict.fromkeys(k for c in chosen for k in self.instances[self.target_of[c]].names)
         for number, key in enumerate(asked.per):
-            if key not in names:
+            if key not in names and chosen:
                 meant = closest(key, names)
                 listed = f"there are {', '.join(names)}" if names else None
                 self.notes.add(

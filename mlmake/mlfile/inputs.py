@@ -1,6 +1,6 @@
 """What the inputs of each instance stand for: paths, patterns and references resolved; it looks at no disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlmake.mlfile.globs import is_glob
@@ -51,9 +51,12 @@ class Resolver:
         *,
         handed: Handed,
         notes: Notes,
+        broken: Collection[str] = (),
     ) -> None:
         self.targets, self.instances, self.scopes = targets, instances, scopes
         self.outputs, self.territory, self.handed, self.notes = outputs, territory, handed, notes
+        self.broken = broken
+        self.flawed: set[str] = set()
         self._done: dict[str, list[Resolved]] = {}
         self._open: list[str] = []
         self._checked: dict[tuple[str, str], Reference | None] = {}
@@ -82,6 +85,7 @@ class Resolver:
             for number, text in enumerate(declared):
                 found = self._entry(text, (*where, number), own, instance, keys, texts)
                 if found is None:
+                    self.flawed.add(name)
                     continue
                 many, items = found
                 fresh = tuple(i for i in items if isinstance(i, Chosen) or i not in seen) if seen else items
@@ -96,7 +100,9 @@ class Resolver:
             texts = []
             if isinstance(value, str):
                 found = self._entry(value, (*where, label), own, instance, keys, texts)
-                if found is not None:
+                if found is None:
+                    self.flawed.add(name)
+                else:
                     inputs.append(Input(label, *found))
                     written[f"inputs.{label}"] = texts[0]
                 continue
@@ -104,6 +110,8 @@ class Resolver:
             known: set[Item] = set()
             for number, text in enumerate(value):
                 found = self._entry(text, (*where, label, number), own, instance, keys, texts)
+                if found is None:
+                    self.flawed.add(name)
                 for item in found[1] if found else ():
                     if isinstance(item, Chosen) or item not in known:
                         items_of[len(items_of)] = item
@@ -205,6 +213,8 @@ class Resolver:
             self.notes.add(where, *unknown_target(reference.target, self.targets))
             return None
         other = self.instances[reference.target]
+        if reference.target in self.broken or own.target in self.broken:
+            return None
         mistakes = check_selectors(reference, other, own)
         self.notes.mistakes(where, mistakes)
         return None if mistakes else reference

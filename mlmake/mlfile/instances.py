@@ -14,8 +14,13 @@ from mlmake.mlfile.schema import TargetTable
 _ALONE: Keys = {}
 
 
-def multiply(targets: Mapping[str, TargetTable], parameters: Parameters, notes: Notes) -> dict[str, Instances]:
-    """The instances by target, in the order of the targets. One whose matrix has mistakes has those that are right."""
+def multiply(
+    targets: Mapping[str, TargetTable], parameters: Parameters, notes: Notes
+) -> tuple[dict[str, Instances], set[str]]:
+    """The instances by target, in the order of the targets, and the targets whose matrix has mistakes.
+
+    Of the latter the instances are wrong, so that nothing can be said of references to them.
+    """
     follows = {name: _followed(name, table, targets, notes) for name, table in targets.items()}
     edges = {name: [] if other is None else [other] for name, other in follows.items()}
     for circle in circles(edges):
@@ -25,6 +30,7 @@ def multiply(targets: Mapping[str, TargetTable], parameters: Parameters, notes: 
             "write one of them as a table",
         )
     made: dict[str, Instances] = {}
+    broken: set[str] = set()
     names = list(parameters.names()) if any(not isinstance(t.matrix, str | None) for t in targets.values()) else []
     for name in in_order(edges):
         matrix = targets[name].matrix
@@ -32,14 +38,18 @@ def multiply(targets: Mapping[str, TargetTable], parameters: Parameters, notes: 
             made[name] = Instances(name, (name,), (_ALONE,))
         elif isinstance(matrix, str):
             made[name] = _following(name, matrix, made, notes)
+            if follows[name] is None or follows[name] in broken or not made[name].ids:
+                broken.add(name)
         else:
             where = ("target", name, "matrix")
             expanded = expand(matrix, where, parameter=parameters.get, parameters=names)
             for problem in expanded.problems:
                 notes.take(problem)
+                broken.add(name)
             keys = expanded.instances
             made[name] = Instances(name, tuple(instance_id(name, k) for k in keys), keys)
-    return {name: made.get(name) or Instances(name, (), ()) for name in targets}
+    broken |= targets.keys() - made.keys()
+    return {name: made.get(name) or Instances(name, (), ()) for name in targets}, broken
 
 
 def _followed(name: str, table: TargetTable, targets: Mapping[str, TargetTable], notes: Notes) -> str | None:

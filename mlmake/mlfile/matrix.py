@@ -214,7 +214,7 @@ def _excluded(
 ) -> list[frozenset[tuple[str, str]]]:
     found = []
     for number, wanted in enumerate(_tables(table, "exclude", where, problems)):
-        pairs = []
+        pairs: list[tuple[str, str]] = []
         for key, value in wanted.items():
             place = (*where, "exclude", number, key)
             if key not in axes:
@@ -222,7 +222,8 @@ def _excluded(
                     meant = closest(key, axes)
                     hint = f"did you mean {meant}?" if meant else f"its keys are {', '.join(axes)}"
                     problems.append(Problem(place, f"the matrix has no key {key}", hint, at_key=True))
-                continue
+                pairs = []
+                break
             text = show(value) if _bad_value(value, place) is None else as_text(value)
             names = [show(v) for v in axes[key]]
             if text not in names:
@@ -230,7 +231,9 @@ def _excluded(
                 hint = f"did you mean {meant}?" if meant else f"its values are {', '.join(names)}"
                 problems.append(Problem(place, f'{key} has no value "{text}"', hint))
             pairs.append((key, text))
-        found.append(frozenset(pairs))
+        # One without a pair is wrong, and would match all.
+        if pairs:
+            found.append(frozenset(pairs))
     return found
 
 

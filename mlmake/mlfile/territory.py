@@ -101,12 +101,13 @@ class Territory:
                 continue
             holder = self.owners[around]
             hint = "name a folder of its own for one of them"
+            shown = around if around.endswith("/") else f"{around}, a file"
             if holder == owner:
-                what = f"{path} lies inside {around}, both are outputs of {owner}"
+                what = f"{path} lies inside {shown}; both are outputs of {owner}"
             else:
-                what = f"{path} of {owner} lies inside {around}, an output of {holder}"
+                what = f"{path} of {owner} lies inside {shown}, an output of {holder}"
             if not around.endswith("/"):
-                what, hint = f"{what}, which is a file", f"if {around} is a folder, write {around}/"
+                hint = f"if {around} is a folder, write {around}/"
             notes.add(self._where[path], what, hint, also=self._place(around, self._where[path]))
 
     def _place(self, path: str, than: KeyPath) -> tuple[Place, ...]:
