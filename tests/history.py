@@ -1,0 +1,192 @@
+"""Carries out a random history in the toy world, and what holds after every build of it whatever happens."""
+
+from collections import Counter
+
+from oracle import leaves, noisy, outputs_at, reads
+from strategies import Do
+from toy import MODULES, PARAMS, SIZE, SOURCES, step_of, version_of
+from world import Told, World
+
+from mlmake.model.event import GOOD, Outcome
+
+
+class History:
+    """A world with what has happened in it. `counted` are the kinds of things that came about."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.counted: Counter[str] = Counter()
+        self.earlier: dict[str, list[int]] = {}
+
+    def live(self, things: list[Do]) -> None:
+        """Let all happen, in order."""
+        for thing in things:
+            self.do(thing)
+
+    def do(self, thing: Do) -> None:
+        """Let one thing happen."""
+        world, a, b = self.world, thing.a, thing.b
+        files = sorted(path for path in world.disk.files if path.startswith("out/"))
+        names = world.everything() or tuple(sorted(world.graph().actions))
+        anything = sorted(world.graph().actions)
+        objects = sorted(world.store.objects)
+        match thing.kind:
+            case "edit":
+                self._edit((*SOURCES, *MODULES)[a % 5], b % 4)
+            case "revert":
+                path = (*SOURCES, *MODULES)[a % 5]
+                if past := self.earlier.get(path):
+                    self.counted["revert"] += 1
+                    self._edit(path, past[b % len(past)])
+            case "param":
+                world.params[PARAMS[a % 2]] = b % 3
+            case "clock":
+                world.clock.wall += (-500, -3, 3, 5000)[b % 4]
+            case "delete" if files:
+                self.counted["tampering"] += 1
+                world.disk.remove(files[a % len(files)])
+            case "spoil" if files:
+                self.counted["tampering"] += 1
+                world.edit(files[a % len(files)], SIZE + b)
+            case "wipe":
+                world.store.objects.clear()
+            case "lose-object" if objects:
+                del world.store.objects[objects[a % len(objects)]]
+            case "damage" if objects:
+                world.store.damaged.add(objects[a % len(objects)])
+            case "full":
+                world.store.full = b % 2 == 0
+            case "lose-state":
+                world.lose_state()
+            case "fail":
+                world.broken.add(anything[a % len(anything)])
+            case "lazy":
+                world.lazy.add(names[a % len(names)])
+            case "moved":
+                world.movers[anything[a % len(anything)]] = (SOURCES[b % 3], b)
+            case "mend":
+                world.repair()
+            case "build":
+                self.build(order=thing.c, jobs=1 + b % 3)
+            case "subset":
+                self.build((anything[a % len(anything)], anything[b % len(anything)]), order=thing.c)
+            case "forced":
+                self.build(forced=(anything[a % len(anything)],), order=thing.c)
+            case "uncached":
+                self.build(restore=False, order=thing.c)
+            case "keep-going":
+                self.build(keep_going=True, order=thing.c)
+            case "stopped":
+                self.build(keep_going=False, order=thing.c)
+            case "interrupt":
+                self.build(interrupts=(b, b + a % 3), order=thing.c)
+            case "crash":
+                self.build(crash_after=1 + a, order=thing.c)
+            case "power":
+                self.build(crash_after=1 + a, power=True, order=thing.c)
+
+    def _edit(self, path: str, value: int) -> None:
+        from toy import number_in
+
+        self.earlier.setdefault(path, []).append(number_in(self.world.disk.files[path]))
+        self.world.edit(path, value)
+
+    def build(self, *args: object, **options: object) -> Told:
+        """A build, after which the laws of every build are checked."""
+        world = self.world
+        world.disk.recover()
+        outputs, traces = world.outputs(), world.traces.clone()
+        told = world.build(*args, **options)  # type: ignore[arg-type]
+        self._count(told, outputs)
+        if told.over is not None and not world.movers:
+            check_kept(world, told)
+            check_failed(world, told, outputs, traces)
+        check_once(world, told)
+        check_summary(world, told)
+        return told
+
+    def _count(self, told: Told, before: dict[str, str]) -> None:
+        world = self.world
+        actions = world.graph().actions
+        now = world.outputs()
+        for name in told.ran:
+            paths = [output.path for output in actions[name].outputs]
+            if paths and outputs_at(before, paths) == outputs_at(now, paths) and told.over is not None:
+                behind = [n for n, a in actions.items() if name in a.upstream and n in told.with_(Outcome.SKIPPED)]
+                self.counted["cutoff"] += bool(behind)
+        self.counted["restore"] += len(told.restored)
+        self.counted["failure"] += len(told.with_(Outcome.FAILED))
+
+
+def check_kept(world: World, told: Told) -> None:
+    """Laws 14 and 15: what was kept or restored has the present recipe and the present contents of its inputs."""
+    files, graph = world.disk.files, world.graph()
+    for name in told.with_(*GOOD):
+        action = graph.actions[name]
+        if action.is_phony:
+            continue
+        trace = world.traces.last(action.recipe)
+        assert trace is not None, f"{name} is good and has no result of its recipe"
+        assert trace == world.traces.latest(name), f"the latest of {name} is not its last"
+        assert trace.recipe == action.recipe
+        step, key = step_of(world.design, name)
+        for product in trace.outputs:
+            assert version_of(files, product.path) == product.digest, f"{name}: {product.path} is not its result's"
+        assert [p.path for p in trace.outputs] == [o.path for o in action.outputs]
+        for path, digest in (*trace.inputs, *trace.discovered):
+            assert version_of(files, path) == digest, (
+                f"{name} {told.outcomes()[name]}: {path} is not what it was made from"
+            )
+        if not step.noisy:
+            wanted = reads(world.design, step.name, key, files, world.params)
+            assert dict((*trace.inputs, *trace.discovered)) == wanted, f"{name}: made from other inputs"
+            assert [path for path, _ in trace.inputs] == [p for p in wanted if p in dict(trace.inputs)], "in order"
+
+
+def check_clean(world: World, told: Told, names: set[str] | None = None) -> None:
+    """Law 1 by steps: each good target's outputs are what its step makes of what is on disk."""
+    files = world.disk.files
+    for name in told.good if names is None else names:
+        step, key = step_of(world.design, name)
+        if step.noisy:
+            continue
+        wanted = leaves(world.design, step.name, key, files, world.params)
+        assert wanted is not None
+        assert outputs_at(files, [path for _, path in step.paths(key)]) == wanted, name
+
+
+def check_failed(world: World, told: Told, outputs: dict[str, str], traces: object) -> None:
+    """Law 9, the end: what failed left no output, and its last result and times are what they were."""
+    for name in told.with_(Outcome.FAILED, Outcome.CANCELLED, Outcome.BLOCKED):
+        action = world.graph().actions[name]
+        assert world.traces.latest(name) == traces.latest(name) or world.store.damaged, name  # type: ignore[attr-defined]
+        paths = [output.path for output in action.outputs]
+        if name in told.with_(Outcome.FAILED) and not world.store.damaged:
+            assert outputs_at(world.disk.files, paths) == outputs_at(outputs, paths), f"{name} left its half outputs"
+        assert world.traces.failure(name) is not None or name not in told.with_(Outcome.FAILED)
+
+
+def check_once(world: World, told: Told) -> None:
+    """Law 8: in a build no action runs twice."""
+    assert len(told.executed) == len(set(told.executed)), told.executed
+    for name in told.ran:
+        assert name in told.executed or step_of(world.design, name)[0].shape == "select", name
+        assert name in told.started
+
+
+def check_summary(world: World, told: Told) -> None:
+    """Every action that was called for has exactly one outcome, and the counts are of these."""
+    over = told.over
+    if over is None:
+        return
+    outcomes = list(told.outcomes().values())
+    assert over.ran == outcomes.count(Outcome.RAN)
+    assert over.restored == outcomes.count(Outcome.RESTORED)
+    assert over.skipped == outcomes.count(Outcome.SKIPPED)
+    assert over.blocked == outcomes.count(Outcome.BLOCKED)
+    assert (over.outcome == "ok") == (set(outcomes) <= GOOD and over.signal is None), over
+
+
+def is_tainted(world: World) -> set[str]:
+    """Instances with values that a clean build would not give again."""
+    return noisy(world.design)

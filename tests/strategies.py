@@ -1,0 +1,94 @@
+"""Random toy workflows and random histories of them, for Hypothesis; they know no law."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from toy import MODULES, PARAMS, SIZE, SOURCES, Design, Ref, Step
+
+EARLIER = ("file", "file", "two", "folder")
+
+
+@st.composite
+def designs(draw: st.DrawFn, *, noise: bool = True, uncached: bool = True, undone: bool = True) -> Design:
+    """A workflow of two to six targets. `undone`: with phonies and groups."""
+    steps: list[Step] = []
+    for i in range(draw(st.integers(2, 6))):
+        shapes = [*EARLIER, *(["phony", "group"] if undone else [])]
+        matrices = [s for s in steps if s.fan and s.shape in ("file", "two")]
+        shape = draw(st.sampled_from([*shapes, *(["select", "select"] if matrices else [])]))
+        if shape == "select":
+            chosen = draw(st.sampled_from(matrices))
+            steps.append(Step(name=f"t{i}", shape=shape, refs=(Ref("whole", chosen.name),)))
+            continue
+        whole = [s for s in steps if s.shape not in ("phony", "group")]
+        refs = draw(st.lists(_refs(whole), min_size=0 if shape == "phony" else 1, max_size=3, unique=True))
+        if shape == "group":
+            refs = [ref for ref in refs if ref.kind == "whole"]
+        before = [s for s in steps if s.shape != "select"]
+        after = draw(st.lists(st.sampled_from(before).map(lambda s: s.name), max_size=2, unique=True)) if before else []
+        modules = draw(_modules([s for s in steps if s.name in after])) if shape != "group" else ()
+        steps.append(
+            Step(
+                name=f"t{i}",
+                shape=shape,
+                refs=tuple(refs),
+                after=tuple(after),
+                fan=draw(st.sampled_from([0, 0, 2, 3])) if shape in EARLIER else 0,
+                divisor=draw(st.integers(1, 3)),
+                params=tuple(draw(st.lists(st.sampled_from(PARAMS), max_size=1))),
+                modules=modules,
+                seconds=draw(st.sampled_from([0.02, 0.05, 0.5])),
+                cache=not (uncached and draw(st.integers(0, 7)) == 0),
+                noisy=noise and shape in EARLIER and draw(st.integers(0, 7)) == 0,
+            )
+        )
+    return tuple(steps)
+
+
+@st.composite
+def _refs(draw: st.DrawFn, whole: list[Step]) -> Ref:
+    step = draw(st.sampled_from([None, *whole, *whole]))
+    if step is None:
+        return Ref("leaf", draw(st.sampled_from(SOURCES)))
+    kinds = ["whole"]
+    if step.shape == "folder":
+        kinds = ["whole", "part", "glob"]
+    elif step.shape == "select":
+        kinds = ["whole", "chosen", "chosen"]
+    return Ref(draw(st.sampled_from(kinds)), step.name, draw(st.booleans()))
+
+
+@st.composite
+def _modules(draw: st.DrawFn, after: list[Step]) -> tuple[str, ...]:
+    """What a step loads: the project's modules, or what a step before it makes, without saying so."""
+    made = [path for s in after for _, path in s.paths(s.keys()[0])]
+    made = [f"{path}0" if path.endswith("/") else path for path in made]
+    return tuple(draw(st.lists(st.sampled_from([*MODULES, *made]), max_size=2, unique=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """One thing that happens; `a`, `b` and `c` choose among what there is, whatever it is."""
+
+    kind: str
+    a: int = 0
+    b: int = 0
+    c: tuple[int, ...] = (0,)
+
+
+HARMLESS = ("edit", "edit", "revert", "param", "param", "clock", "delete", "spoil", "build", "build", "build", "subset")
+HARD = ("wipe", "lose-object", "damage", "full", "lose-state", "fail", "fail", "lazy", "mend")
+TOLD = ("forced", "forced", "uncached", "keep-going", "stopped")
+CUT = ("interrupt", "crash", "power", "moved")
+
+orders = st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple)
+
+
+def histories(*more: tuple[str, ...], longest: int = 9) -> st.SearchStrategy[list[Do]]:
+    """Things that happen one after the other, of the harmless kinds and those named."""
+    kinds = [*HARMLESS, *(kind for kinds in more for kind in kinds)]
+    one: Callable[..., st.SearchStrategy[Do]] = st.builds
+    return st.lists(
+        one(Do, st.sampled_from(kinds), st.integers(0, 20), st.integers(0, SIZE - 1), orders), max_size=longest
+    )

@@ -1,0 +1,296 @@
+"""The toy world: a disk, a clock and a state in memory, in which the real planner and the real build are driven."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fakes import ROOT, Disk, FakeClock, FakeCrew, FakeExecutor, FakeStore, FakeWorkspace, Traces
+from toy import (
+    MODULES,
+    PARAMS,
+    SOURCES,
+    Design,
+    compute,
+    graph_of,
+    id_of,
+    inputs_of,
+    project,
+    step_of,
+    text_of,
+    version_of,
+)
+
+from mlmake.model.digest import Digest
+from mlmake.model.event import GOOD, Event, Outcome, RunFinished, TargetFinished, TargetStarted, Warned
+from mlmake.model.graph import Graph
+from mlmake.model.job import Ended, FunctionCall, How, Job, PathText
+from mlmake.model.plan import Plan, Request
+from mlmake.model.snapshot import Snapshot
+from mlmake.model.trace import Trace
+from mlmake.planning.discovered import with_discovered_edges
+from mlmake.planning.plan import closure, plan
+from mlmake.running.build import Build, Options
+from mlmake.running.order import Surroundings
+
+
+@dataclass
+class Told:
+    """What a build said: all events, and by instance how it ended. `over` is none if it crashed.
+
+    `executed` are the steps that really ran, whatever was said.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    ended: dict[str, TargetFinished] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+    executed: list[str] = field(default_factory=list)
+    over: RunFinished | None = None
+
+    def hear(self, event: Event) -> None:
+        """Take an event in."""
+        self.events.append(event)
+        match event:
+            case TargetStarted(instance=name):
+                self.started.append(name)
+            case TargetFinished(instance=name):
+                assert name not in self.ended, f"{name} ended twice"
+                self.ended[name] = event
+            case RunFinished():
+                self.over = event
+
+    def with_(self, *outcomes: Outcome) -> set[str]:
+        """The instances that ended so."""
+        return {name for name, event in self.ended.items() if event.outcome in outcomes}
+
+    @property
+    def ran(self) -> set[str]:
+        return self.with_(Outcome.RAN)
+
+    @property
+    def restored(self) -> set[str]:
+        return self.with_(Outcome.RESTORED)
+
+    @property
+    def good(self) -> set[str]:
+        return self.with_(*GOOD)
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """How each ended."""
+        return {name: event.outcome for name, event in self.ended.items()}
+
+    def reasons(self, name: str) -> set[tuple[str, str]]:
+        """Codes and subjects of why."""
+        return {(reason.code.value, reason.subject) for reason in self.ended[name].reasons}
+
+    def warnings(self) -> list[str]:
+        """What the user was warned of."""
+        return [event.text for event in self.events if isinstance(event, Warned)]
+
+
+@dataclass
+class World:
+    """Everything outside the core.
+
+    `broken` are instances that fail, `lazy` those that create no output, `movers` move a source while they run.
+    """
+
+    design: Design
+    params: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARAMS, 1))
+    clock: FakeClock = field(default_factory=FakeClock)
+    broken: set[str] = field(default_factory=set)
+    lazy: set[str] = field(default_factory=set)
+    movers: dict[str, tuple[str, int]] = field(default_factory=dict)
+    times: dict[str, int] = field(default_factory=dict)
+    builds: int = 0
+    jobs: list[Job] = field(default_factory=list)
+    executed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.disk = Disk(self.clock)
+        self.store = FakeStore(self.disk)
+        self.traces = Traces()
+        for i, path in enumerate((*SOURCES, *MODULES)):
+            self.disk.write(path, text_of(i % 2))
+
+    def clone(self) -> "World":
+        """The same world once more, which goes its own way."""
+        clock = FakeClock(self.clock.wall, self.clock.mono)
+        twin = World(
+            self.design, dict(self.params), clock, set(self.broken), set(self.lazy), dict(self.movers), dict(self.times)
+        )
+        twin.builds, twin.disk = self.builds, self.disk.clone(clock)
+        twin.store, twin.traces = self.store.clone(twin.disk), self.traces.clone()
+        return twin
+
+    # What a user and the machine do to it.
+
+    def edit(self, path: str, value: int) -> None:
+        """Somebody writes a file."""
+        self.disk.write(path, text_of(value))
+
+    def lose_state(self) -> None:
+        """The traces are gone and are rebuilt from the plain records."""
+        self.traces = Traces()
+        for trace in self.store.remembered():
+            self.traces.record(trace)
+        self.traces.commit()
+
+    def repair(self) -> None:
+        """Nothing fails any more."""
+        self.broken.clear()
+        self.lazy.clear()
+        self.movers.clear()
+        self.store.full = False
+        self.store.damaged.clear()
+
+    # What the tool does in it.
+
+    def graph(self) -> Graph:
+        """The graph under the present parameters, with the edges that were discovered."""
+        return with_discovered_edges(graph_of(self.design, self.params), self.traces)
+
+    def everything(self) -> tuple[str, ...]:
+        """All instances but those that only run when named."""
+        return tuple(id_of(s, k) for s in self.design if s.shape != "phony" for k in s.keys())
+
+    def request(self, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool) -> Request:
+        wanted = self.everything() if names is None else tuple(dict.fromkeys((*names, *forced)))
+        return Request(wanted, frozenset(forced), restore=restore)
+
+    def plan(self, names: Sequence[str] | None = None, *, forced: Sequence[str] = (), restore: bool = True) -> Plan:
+        """What a build would do, by a fresh look."""
+        workspace = FakeWorkspace(self.disk)
+        snapshot = Snapshot(
+            now=self.clock.now(),
+            version=workspace.version,
+            listing=workspace.listing,
+            read=workspace.read,
+            memory=self.traces,
+            stored=lambda product: product.object is not None and self.store.has(product.object),
+        )
+        return plan(self.graph(), self.request(names, forced, restore=restore), snapshot=snapshot)
+
+    def build(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        forced: Sequence[str] = (),
+        restore: bool = True,
+        order: Sequence[int] = (0,),
+        jobs: int = 2,
+        keep_going: bool = False,
+        frozen: bool = False,
+        retries: int | None = None,
+        interrupts: Sequence[int] = (),
+        crash_after: int | None = None,
+        power: bool = False,
+    ) -> Told:
+        """Build; `crash_after` so many events the build is dropped, with `power` the unsynced is lost too."""
+        self.disk.recover()
+        self.builds += 1
+        told = Told()
+        around = Surroundings(root=ROOT.rstrip("/"), python="python", project=project(), environ={})
+        build = Build(
+            self.graph(),
+            self.request(names, forced, restore=restore),
+            options=Options(
+                run=f"run{self.builds}",
+                around=around,
+                log_path=lambda name: f"{ROOT}log/{name}",
+                jobs=jobs,
+                keep_going=keep_going,
+                frozen=frozen,
+                retries=retries,
+            ),
+            clock=self.clock,
+            workspace=FakeWorkspace(self.disk),
+            traces=self.traces,
+            store=self.store,
+            executor=FakeExecutor(self._execute),
+            crew=FakeCrew(self.clock, order, interrupts),
+        )
+        self.executed = told.executed
+        events = build.events()
+        for event in events:
+            told.hear(event)
+            if len(told.events) == crash_after and told.over is None:
+                events.close()
+                self.crash(power=power)
+                return told
+        assert told.over is not None and told.events[-1] is told.over, "a build ends by saying so"
+        assert not self.disk.aside, f"moved aside and forgotten: {self.disk.aside}"
+        self.clock.pass_(1)
+        return told
+
+    def crash(self, *, power: bool) -> None:
+        """The process is killed; in a power cut what was not synced is lost too."""
+        self.traces.crash()
+        if power:
+            self.store.lose_power()
+        self.clock.pass_(1)
+
+    def _execute(self, job: Job, cancelled: bool) -> Ended:
+        self.jobs.append(job)
+        step, key = step_of(self.design, job.action)
+        if cancelled:
+            return Ended(How.CANCELLED, None, 0.0)
+        self.executed.append(job.action)
+        self.clock.pass_(step.seconds)
+        seen = self.clock.now()
+        assert isinstance(job.order, FunctionCall), "toy steps are calls"
+        given = job.order.context["inputs"]
+        assert isinstance(given, list), "toy inputs have no names"
+        paths = [path.text for path in given if isinstance(path, PathText)]
+        if job.action in self.movers:
+            self.edit(*self.movers[job.action])
+            self.clock.pass_(step.seconds)
+        noise = 0
+        if step.noisy:
+            noise = self.times[job.action] = self.times.get(job.action, 0) + 1
+        if job.action in self.broken:
+            for path in [path for _, path in step.paths(key)][:1]:
+                self.disk.write(path + "0" if path.endswith("/") else path, "half")
+            return Ended(How.EXITED, 1, step.seconds)
+        left = compute(step, key, paths, self.disk.files, params=self.params, noise=noise)
+        for path, content in left.files.items():
+            if job.action not in self.lazy:
+                self.disk.write(path, content)
+        return Ended(How.EXITED, 0, step.seconds, dict.fromkeys(left.loaded, seen))
+
+    # What can be seen of it.
+
+    def outputs(self) -> dict[str, str]:
+        """What is on disk besides sources and modules."""
+        return {path: text for path, text in self.disk.files.items() if path.startswith("out/")}
+
+    def closure(self, names: Sequence[str]) -> set[str]:
+        """These instances and all they need."""
+        return set(closure(self.graph(), names))
+
+    def last(self, name: str) -> Trace | None:
+        """The last run of an instance's present recipe."""
+        return self.traces.last(graph_of(self.design, self.params).actions[name].recipe)
+
+    def image(self) -> tuple[object, ...]:
+        """All there is, to see whether something has changed."""
+        return dict(self.disk.files), dict(self.disk.changed), dict(self.store.objects), self.traces.image()
+
+    def results(self) -> dict[str, object]:
+        """The last result of every instance, without when and by which build."""
+        found = {}
+        for name in graph_of(self.design, self.params).actions:
+            if (trace := self.last(name)) is not None:
+                found[name] = essence(trace)
+        return found
+
+
+def essence(trace: Trace) -> tuple[object, ...]:
+    """What a result says of the work, not of when it was done."""
+    outputs = tuple((p.path, p.digest) for p in trace.outputs)
+    return trace.action, trace.recipe, trace.inputs, trace.discovered, outputs, tuple(trace.metrics.items())
+
+
+def keyed(world: World, name: str) -> dict[str, Digest | object]:
+    """The declared inputs of an instance as they are on disk now."""
+    step, key = step_of(world.design, name)
+    files = world.disk.files
+    return {path: version_of(files, path) for path in inputs_of(world.design, step, key, files)}
