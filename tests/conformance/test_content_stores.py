@@ -15,7 +15,7 @@ from mlmake.stores.content import FolderStore
 from mlmake.stores.memory_content import MemoryContent
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
-from made_traces import made  # noqa: E402
+from made_traces import made
 
 
 @pytest.fixture(params=["folder", "memory"])

@@ -18,7 +18,7 @@ from mlmake.stores.lmdb import open_state
 from mlmake.stores.memory import MemoryState
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
-from made_traces import made, recipe  # noqa: E402
+from made_traces import made, recipe
 
 RECIPES, ACTIONS = (1, 2), ("fit", "score")
 small = st.integers(0, 2)
