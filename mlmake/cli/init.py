@@ -10,7 +10,7 @@ from mlmake.views.screen import printable
 
 FILES = {
     "Mlfile": """\
-# What this project builds. `mlmake` builds it, `mlmake plan` says what would run, `mlmake why report` says why.
+# What this project builds. `mlmake` builds it, `mlmake plan` says what would run, `mlmake why errors` says why.
 
 [target.fit]
 help    = "Fit a line through the measured points"
@@ -22,10 +22,10 @@ call    = "steps.fit:run"
 [target.fit.matrix]
 method = ["least-squares", "median-slope"]
 
-[target.report]
+[target.errors]
 help    = "All errors in one table"
 inputs  = [":fit.metrics"]
-outputs = ["build/report.txt"]
+outputs = ["build/errors.txt"]
 run     = "cat {inputs} > {outputs[0]}"
 """,
     "data/points.csv": "x,y\n0,1.1\n1,2.9\n2,5.2\n3,7.1\n4,8.8\n5,11.3\n6,12.9\n7,15.2\n",

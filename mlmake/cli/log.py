@@ -16,6 +16,7 @@ from mlmake.cli.settings import Settings, command
 from mlmake.cli.targets import TARGET
 from mlmake.views.journal import NAME
 from mlmake.views.jsonl import encoded, speakable
+from mlmake.views.screen import printable
 
 BAD = frozenset({"failed", "timed-out", "disturbed", "cancelled"})
 
@@ -64,6 +65,8 @@ def log(settings: Settings, target: str | None, run: str | None, follow: bool, f
         if len(entries) > 1 and not settings.quiet:
             sys.stdout.buffer.write(f"==> {speakable(entry.instance)} <==\n".encode())
         show(path, is_running=_is_running(folder, entry) if follow else None)
+        if not settings.quiet and os.path.getsize(path) == 0:
+            sys.stderr.write(f"{printable(entry.instance)} printed nothing in run {entry.run}\n")
     return 0
 
 
@@ -98,7 +101,10 @@ def entries_of(folder: str, run: str) -> list[Entry]:
         if event.get("event") in ("target-started", "target-finished") and event.get("log"):
             instance = str(event["instance"])
             outcome = event.get("outcome")
-            found[instance] = Entry(run, instance, str(event["log"]), str(outcome) if outcome else None)
+            # The journal has absolute paths; the project may have moved since, with its state.
+            here = os.path.join(folder, run, "logs", os.path.basename(str(event["log"])))
+            path = here if os.path.exists(here) else str(event["log"])
+            found[instance] = Entry(run, instance, path, str(outcome) if outcome else None)
     return list(found.values())
 
 

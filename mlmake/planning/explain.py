@@ -1,6 +1,7 @@
 """Reasons as sentences and as chains of causes, the only place with that wording; it judges nothing itself."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -18,6 +19,9 @@ LONGEST = 48
 
 AT_MOST = 4
 """Causes of one line in a chain; the rest is counted."""
+
+ALIKE = 2
+"""Inputs that changed alike and are named each; of more only the number is told."""
 
 # In reasons of time, `old` is the limit and `new` the age, in seconds; for `fresh`, `new` is what is left.
 
@@ -85,8 +89,8 @@ def sentence(reason: Reason) -> str:
 
 
 def sentences(reasons: Sequence[Reason], *, most: int | None = None) -> str:
-    """Several causes in one line, in their order; of many alike only the number is told."""
-    texts = list(dict.fromkeys(map(sentence, reasons)))
+    """Several causes in one line, in their order; with `most`, inputs alike and what is beyond are only counted."""
+    texts = list(dict.fromkeys(_told(reasons) if most is not None else map(sentence, reasons)))
     if most is not None and len(texts) > most:
         texts = [*texts[: most - 1], f"and {len(texts) - most + 1} more causes"]
     return "; ".join(texts)
@@ -225,25 +229,22 @@ def _fold(graph: Graph, nodes: Mapping[str, _Node]) -> tuple[Link, ...]:
                 tuple(node.action for node in members),
                 verb,
                 reasons,
-                _told(reasons),
+                "; ".join(dict.fromkeys(_told(reasons))) or "no cause is remembered",
             )
         )
     return tuple(sorted(links, key=lambda link: link.depth))
 
 
-def _told(reasons: Sequence[Reason]) -> str:
-    """Many inputs that changed alike are counted, everything else is named."""
-    texts = []
+def _told(reasons: Sequence[Reason]) -> Iterator[str]:
+    """A sentence a reason; of many inputs that changed alike, their number and one of them."""
+    sizes = Counter(reason.code for reason in reasons)
     counted = set()
     for reason in reasons:
-        alike = [r for r in reasons if r.code is reason.code]
-        if reason.code in _FROM_UPSTREAM and len(alike) > AT_MOST:
-            if reason.code not in counted:
-                counted.add(reason.code)
-                texts.append(f"{len(alike)} inputs {_COUNTED[reason.code]}, {alike[0].subject} among them")
-        else:
-            texts.append(sentence(reason))
-    return "; ".join(dict.fromkeys(texts)) or "no cause is remembered"
+        if reason.code not in _COUNTED or sizes[reason.code] <= ALIKE:
+            yield sentence(reason)
+        elif reason.code not in counted:
+            counted.add(reason.code)
+            yield f"{sizes[reason.code]} inputs {_COUNTED[reason.code]}, {reason.subject} among them"
 
 
 _COUNTED = {
@@ -293,18 +294,13 @@ def _target(graph: Graph, action: str) -> str:
 
 
 def _because(reasons: Sequence[Reason]) -> str:
-    texts = []
-    for text in dict.fromkeys(map(sentence, reasons)):
-        match text:
-            case "forced" | "never built":
-                texts.append(f"it was {text}")
-            case "runs whenever it is asked for":
-                texts.append(f"it {text}")
-            case _:
-                texts.append(text)
-    if len(texts) > AT_MOST:
-        texts = [*texts[: AT_MOST - 1], f"and {len(texts) - AT_MOST + 1} more causes"]
-    return "; ".join(texts)
+    match reasons:
+        case [Reason(Code.FORCED | Code.NEVER_BUILT)]:
+            return f"it was {sentence(reasons[0])}"
+        case [Reason(Code.ALWAYS)]:
+            return f"it {sentence(reasons[0])}"
+        case _:
+            return sentences(reasons, most=AT_MOST)
 
 
 def _changed(subject: str, old: Plain, new: Plain, *, absent: str = "none") -> str:

@@ -1,0 +1,67 @@
+"""What streams can show, and names made harmless."""
+
+import io
+
+import pytest
+
+from mlmake.views.screen import columns, cut, encodes, printable, screen_for
+
+
+class Stream(io.StringIO):
+    encoding = "utf-8"
+
+    def __init__(self, terminal):
+        super().__init__()
+        self.isatty = lambda: terminal
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environ", "color", "coloured"),
+    [
+        (True, {"TERM": "xterm"}, "auto", True),
+        (True, {"TERM": "dumb"}, "auto", False),
+        (False, {}, "auto", False),
+        (True, {"NO_COLOR": "1"}, "auto", False),
+        (True, {"NO_COLOR": ""}, "auto", True),
+        (False, {"FORCE_COLOR": "1"}, "auto", True),
+        (True, {"FORCE_COLOR": "0"}, "auto", False),
+        (True, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", False),
+        (False, {"NO_COLOR": "1"}, "always", True),
+        (True, {"FORCE_COLOR": "1"}, "never", False),
+    ],
+)
+def test_colour(terminal, environ, color, coloured):
+    assert screen_for(Stream(terminal), environ, color=color).colour is coloured
+
+
+def test_encodings_decide_on_symbols():
+    assert encodes("utf-8", "✓→")
+    assert not encodes("ascii", "✓")
+    assert not encodes("latin-1", "✓")
+    assert not encodes(None, "✓")
+    assert not encodes("nonsense", "✓")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ü 漢", "plain ü 漢"),
+        ("a\x1b[31m\x07", "a\\x1b[31m\\x07"),
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("caf\udce9", "caf\\xe9"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\u202e", "\\u202e"),
+        ("\U000e0001", "\\U000e0001"),
+    ],
+)
+def test_names_are_harmless(text, shown):
+    assert printable(text) == shown
+
+
+def test_columns_and_cuts_count_wide_characters_twice():
+    assert columns("漢字a") == 5
+    assert columns("e\u0301") == 1
+    assert cut("漢字漢字", 5) == "漢字…"
+    assert cut("abc", 3) == "abc"
+    assert cut("abcd", 3) == "ab…"
+    assert cut("abcd", 0) == ""
