@@ -62,21 +62,27 @@ def fits() -> bool:
 def make() -> None:
     """Make an empty environment, with a pip of its own where Python brings one along."""
     with_pip = [] if importlib.util.find_spec("ensurepip") else ["--without-pip"]
-    run([sys.executable, "-m", "venv", *with_pip, str(FOLDER)])
+    must([sys.executable, "-m", "venv", *with_pip, str(FOLDER)])
 
 
 def install(what: str) -> None:
     """Install a project with what it needs, by the environment's own pip or else by this interpreter's."""
     own = subprocess.run([PYTHON, "-c", "import pip"], capture_output=True, env=clean(), check=False).returncode == 0
     pip = [str(PYTHON), "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", str(PYTHON)]
-    run([*pip, "install", "-qq", "--disable-pip-version-check", "--editable", what])
+    must([*pip, "install", "-qq", "--disable-pip-version-check", "--editable", what])
 
 
-def run(command: list[str]) -> None:
-    """Run a command in the checkout; if it fails, end with its exit code."""
-    code = subprocess.run(command, cwd=ROOT, env=clean(), check=False).returncode
+def must(command: list[str]) -> None:
+    """Run a command; if it fails, say so and end."""
+    code = run(command)
     if code:
         sys.exit(f"exit code {code} from: {' '.join(command)}")
+
+
+def run(command: list[str]) -> int:
+    """Run a command in the checkout; its exit code, as a shell gives it."""
+    code = subprocess.run(command, cwd=ROOT, env=clean(), check=False).returncode
+    return code if code >= 0 else 128 - code
 
 
 def clean() -> dict[str, str]:
