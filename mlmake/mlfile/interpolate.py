@@ -23,6 +23,7 @@ FILES = frozenset({"inputs", "outputs", "source"})
 _SHAPE = r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+|\[[0-9]+\])*(?::raw)?"
 _TOKEN = re.compile(rf"\$\{{(?!\{{)|\{{\{{({_SHAPE})\}}\}}|\{{({_SHAPE})\}}")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[([0-9]+)\]")
+_NUMBER = re.compile(r"-?[0-9]+")
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
@@ -218,10 +219,10 @@ def check(text: str, scope: Scope, mode: Mode) -> tuple[Mistake, ...]:
     for slot in slots_in(text, shell=mode is Mode.SHELL):
         try:
             value = look_up(slot, scope)
+            if mode is Mode.SHELL:
+                _bare(slot, value)
             if value is LATER:
                 value = ""
-            if mode is Mode.SHELL:
-                _bare(slot)
             if not _alone(slot, text) or mode is not Mode.TEXT:
                 words = _words(slot, value)
                 if mode is not Mode.TEXT and slot.path[0] not in FILES and any("\0" in word for word in words):
@@ -254,7 +255,7 @@ def fill_shell(text: str, scope: Scope) -> str:
         else:
             words = _guarded(piece, _words(piece, look_up(piece, scope)))
             if not piece.raw:
-                _bare(piece)
+                _bare(piece, words[0] if len(words) == 1 else words)
                 words = [shell_quote(word) for word in words]
             filled.append(" ".join(words))
     return "".join(filled)
@@ -334,9 +335,18 @@ def _guarded(slot: Slot, words: list[str]) -> list[str]:
     return words
 
 
-def _bare(slot: Slot) -> None:
+def _bare(slot: Slot, value: object) -> None:
     if slot.raw or slot.quoting is Quoting.BARE:
         return
+    if slot.quoting is Quoting.ARITHMETIC:
+        if value is not LATER and _NUMBER.fullmatch(as_text(value)):
+            return
+        raise Unfillable(
+            f"{{{slot.text}}} is inside $((…)), where only a whole number is safe",
+            f"set a shell variable before it (x={{{slot.text}}}) and use that",
+        )
+    if slot.quoting is Quoting.BACKTICK:
+        raise Unfillable(f"{{{slot.text}}} is inside backticks, which undo its quoting", "write $(…) instead of `…`")
     raw = f"{{{slot.text}:raw}}"
     if slot.quoting is Quoting.ESCAPED:
         raise Unfillable(

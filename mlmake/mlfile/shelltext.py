@@ -14,16 +14,20 @@ class Quoting(Enum):
     ESCAPED = "a backslash"
     HERE = "a here-document"
     COMMENT = "a comment"
+    ARITHMETIC = "arithmetic"
+    BACKTICK = "backticks"
 
 
 _HERE = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]*)'|\"([^\"\n]*)\"|\\?([A-Za-z0-9_.+-]+))")
-_ENDS_WORD = frozenset(" \t\n;&|()<>")
+_CASE = re.compile(r"case\s+(?:[^\s'\"]|'[^']*'|\"[^\"]*\")+\s+in(?=\s)")
+_ESAC = re.compile(r"esac(?![^\s;&|()<>])")
+_ENDS_WORD = frozenset(" \t\n;&|()<>`")
 
 
 def quotings(text: str, spans: Sequence[tuple[int, int]]) -> list[Quoting]:
     """How the shell reads each of these spans (start, end), which are in order and do not overlap.
 
-    `$(…)` inside double quotes is bare again, as in the shell. Not followed: `)` of a `case` pattern inside `$(…)`.
+    `$(…)` inside double quotes is bare again, as in the shell.
     """
     found: list[Quoting] = []
     nest: list[str] = []
@@ -32,7 +36,7 @@ def quotings(text: str, spans: Sequence[tuple[int, int]]) -> list[Quoting]:
     at, size = 0, len(text)
     while at < size and len(found) < len(spans):
         if at in starts:
-            found.append(Quoting.DOUBLE if _in_double(nest) else Quoting.BARE)
+            found.append(_state(nest))
             at = starts[at]
             continue
         char = text[at]
@@ -81,7 +85,13 @@ def quotings(text: str, spans: Sequence[tuple[int, int]]) -> list[Quoting]:
         elif (char == ")" and nest and nest[-1] in ("(", "((")) or (char == "}" and nest and nest[-1] == "{"):
             nest.pop()
             at += 1
-        elif char == "#" and (at == 0 or text[at - 1] in _ENDS_WORD) and (not nest or nest[-1] in "(`"):
+        elif char == "c" and (at == 0 or text[at - 1] in _ENDS_WORD) and _CASE.match(text, at):
+            nest.append("case")
+            at += 4
+        elif char == "e" and nest and nest[-1] == "case" and _ESAC.match(text, at) and text[at - 1] in _ENDS_WORD:
+            nest.pop()
+            at += 4
+        elif char == "#" and (at == 0 or text[at - 1] in _ENDS_WORD) and (not nest or nest[-1] in ("(", "`", "case")):
             end = text.find("\n", at)
             end = size if end < 0 else end
             found += [Quoting.COMMENT for start, _ in spans if at < start < end]
@@ -101,6 +111,15 @@ def quotings(text: str, spans: Sequence[tuple[int, int]]) -> list[Quoting]:
         else:
             at += 1
     return found
+
+
+def _state(nest: Sequence[str]) -> Quoting:
+    if _in_double(nest):
+        return Quoting.DOUBLE
+    # Quotes do not protect inside either: `$((…))` is expanded like a text, backticks are cut before quotes are read.
+    if "`" in nest:
+        return Quoting.BACKTICK
+    return Quoting.ARITHMETIC if nest and nest[-1] == "((" else Quoting.BARE
 
 
 def _in_double(nest: Sequence[str]) -> bool:
