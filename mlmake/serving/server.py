@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,16 +31,22 @@ class Server:
     """Answers from the moment it is made until `stop`; at first with 503, for nothing has been released.
 
     Port 0 is a free one. `serves` are the names that may be released. Where others can reach it, it wants a token for
-    all but prediction and health. Raises `CannotListen`. Every method may be called from any thread.
+    all but prediction and health. `root` is where models find the project's own modules. Raises `CannotListen`.
+    Every method may be called from any thread.
     """
 
-    def __init__(self, host: str, port: int, serves: Iterable[str], *, token: str | None = None) -> None:
+    def __init__(
+        self, host: str, port: int, serves: Iterable[str], *, token: str | None = None, root: str | None = None
+    ) -> None:
         if not token and not is_loopback(host):
             raise CannotListen(
                 f"{host} can be reached by others: set MLMAKE_TOKEN to a secret that is then asked for, "
                 "or listen on 127.0.0.1"
             )
         self._socket = listen(host, port)
+        if root is not None and root not in sys.path:
+            # Last: a module of the project must not stand in for one that the server needs itself.
+            sys.path.append(root)
         self._stage = Stage(serves)
         # One thread each: answers do not compete for the processors, releases go live in the order they came in.
         self._predictor = ThreadPoolExecutor(1, "predict")

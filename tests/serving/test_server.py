@@ -3,11 +3,13 @@ import http.client
 import json
 import os
 import socket
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +18,9 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from xxhash import xxh3_128_hexdigest
 
+from mlmake.model.digest import Digest
 from mlmake.model.event import LiveModel
 from mlmake.model.release import Release, ReleasedModel
 from mlmake.serving.app import LARGEST_BODY, Guard, Refusal, check_guard
@@ -194,6 +198,25 @@ class Moody(LogisticRegression):
         if rows[0][0] == 13:
             raise RuntimeError("no")
         return super().predict_proba(rows)
+
+
+def test_models_find_the_modules_of_the_project(tmp_path: Path, rows: np.ndarray) -> None:
+    (tmp_path / "own_model.py").write_text(
+        "class Sum:\n    def predict(self, rows):\n        return rows.sum(axis=1)\n"
+    )
+    content = b"cown_model\nSum\n(tR."
+    (tmp_path / "model.pkl").write_bytes(content)
+    model = ReleasedModel("train", str(tmp_path / "model.pkl"), Digest(xxh3_128_hexdigest(content)), 1)
+    before = list(sys.path)
+    with closing_server(Server("127.0.0.1", 0, ["tagger"], root=str(tmp_path))) as server:
+        try:
+            server.release(Release("tagger", (model,))).result()
+            answer = Client(server).ask(INFER, question(rows[:2]))[1]
+            assert answer["outputs"][0]["data"] == rows[:2].sum(axis=1).tolist()
+            assert sys.path == [*before, str(tmp_path)]
+        finally:
+            sys.path[:] = before
+            sys.modules.pop("own_model", None)
 
 
 def test_a_model_that_raises_fails_that_request_only(
