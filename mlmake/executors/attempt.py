@@ -42,26 +42,35 @@ class Attempts:
         self._live = live
         self._lock = threading.Lock()
         self._wishes: dict[str, Wish] = {}
+        # Cancelled while still on their way here; and those that can no longer be.
+        self._early: set[str] = set()
+        self._over: set[str] = set()
 
     def run(self, job: Job, remark: Callable[[Remark], None], start: Start) -> Ended:
         """Run one job to its end; `start` raises `NotStarted`."""
         descendants.adopt_orphans()
         wish = Wish()
         with self._lock:
+            if early := job.id in self._early:
+                self._early.remove(job.id)
             self._wishes[job.id] = wish
         try:
+            if early:
+                return Ended(How.CANCELLED, None, 0.0)
             return Attempt(job, wish, remark, live=self._live).run(start)
         finally:
             with self._lock:
                 del self._wishes[job.id]
+                self._over.add(job.id)
             wish.close()
 
     def cancel(self, job: str, *, kill: bool) -> None:
-        """Tell the thread that follows the job; unknown ids are ignored."""
+        """Tell the thread that follows the job; one that has not begun does not begin."""
         with self._lock:
-            wish = self._wishes.get(job)
-            if wish is not None:
+            if (wish := self._wishes.get(job)) is not None:
                 wish.end(kill=kill)
+            elif job not in self._over:
+                self._early.add(job)
 
 
 class Attempt:

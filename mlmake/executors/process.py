@@ -132,6 +132,11 @@ class Pursuit:
             if session is not None:
                 self._end_leftovers(poll, session)
             self._drain()
+        except BaseException:
+            # A bug of ours or of who listens: even then nothing may be left running.
+            if not self._released and (pid := self._process.pid) is not None:
+                self._signal(pid, signal.SIGKILL)
+            raise
         finally:
             for fd in self._streams:
                 os.close(fd)

@@ -277,6 +277,21 @@ def test_unknown_jobs_cannot_be_cancelled_and_nobody_minds(bench):
     bench.executor.cancel("nobody", kill=True)
 
 
+def test_a_job_cancelled_on_its_way_does_not_begin(bench):
+    job = bench.job("open('begun', 'w')")
+    bench.executor.cancel(job.id)
+    ended = bench.execute(job)
+    assert (ended.how, ended.code) == (How.CANCELLED, None)
+    assert not os.path.exists(f"{bench.root}/begun")
+
+
+def test_a_job_cancelled_after_its_end_may_come_again(bench):
+    job = bench.job("pass")
+    assert bench.execute(job).succeeded
+    bench.executor.cancel(job.id)
+    assert bench.execute(job).succeeded
+
+
 # What it leaves behind
 
 
@@ -724,6 +739,19 @@ def test_a_function_that_is_not_there_is_named(warm):
 
 
 # All together
+
+
+def test_a_listener_that_raises_leaves_no_process(bench):
+    mark = marker()
+    job = bench.job(f"{READY}\nos.execvp('sleep', ['sleep', '{mark}'])")
+
+    def listen(remark):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        bench.execute(job, listen)
+    bench.run("pass")
+    assert sleeping(mark) == []
 
 
 def test_many_at_once(bench):

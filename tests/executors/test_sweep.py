@@ -1,6 +1,7 @@
 """What a killed build left running is ended, and nobody else."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -41,6 +42,36 @@ def test_leftovers_of_a_killed_build_are_ended(tmp_path):
     assert len(lines) == 3
     assert lines.count("sleep 300") == 2
     assert end_leftovers([(job, int(pid), int(started))]) == ()
+
+
+CALLING = """
+    import os, sys
+    from mlmake.executors.warm import WarmExecutor
+    from mlmake.model.job import FunctionCall, Job
+    root = sys.argv[1]
+    job = Job("train-1", "train", FunctionCall("steps", "run", {}, {}), root, dict(os.environ), root + "/log")
+    WarmExecutor(sys.executable, root, (), lambda *what: None).execute(job, print)
+"""
+
+
+def test_calls_do_not_outlive_a_killed_build(tmp_path):
+    os.mkfifo(tmp_path / "go")
+    (tmp_path / "steps.py").write_text(
+        "import os, time\n"
+        "def run():\n"
+        "    with open('go', 'w') as go: go.write(f'{os.getpid()} {os.getppid()}')\n"
+        "    time.sleep(300)\n"
+    )
+    build = subprocess.Popen([sys.executable, "-c", textwrap.dedent(CALLING), tmp_path])
+    with open(tmp_path / "go") as go:
+        watched = [os.pidfd_open(int(pid)) for pid in go.read().split()]
+    build.kill()
+    build.wait()
+    for fd in watched:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        assert poll.poll(5000), "the step or its parent still lives"
+        os.close(fd)
 
 
 def test_a_pid_that_is_somebody_else_s_by_now_is_left_alone():

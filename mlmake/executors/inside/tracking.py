@@ -34,7 +34,6 @@ class Tracker:
     def __init__(self, root: str, file: str | None = None) -> None:
         self.found: dict[str, float] = {}
         self._file = file
-        self._known: set[object] = set()
         root = root.rstrip(os.sep)
         self._root = root + os.sep
         self._roots = tuple({root + os.sep, os.path.realpath(root) + os.sep})
@@ -49,30 +48,34 @@ class Tracker:
 
     def install(self) -> None:
         """From now on, until the process ends."""
-        sys.addaudithook(self._hook)
+        known: set[object] = set()
+        note = self._note
+
+        # Called for every event of the interpreter, `id()` too: a plain function costs half of what a method does.
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            if event == "exec":
+                path = getattr(args[0], "co_filename", None)
+            elif event == "import":
+                path = args[1]
+            elif event == "cpython.run_file":
+                path = args[0]
+            else:
+                return
+            if path is None or path in known:
+                return
+            try:
+                known.add(path)
+                note(path)
+            except Exception:  # one from here would end the step's own import
+                return
+
+        sys.addaudithook(hook)
 
     def tell(self, file: str) -> None:
         """Write what was found, and what will be, into this file."""
         self._file = file
         if self.found:
             self._write(file, b"".join(_entry(name, moment) for name, moment in self.found.items()))
-
-    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "exec":
-            path = getattr(args[0], "co_filename", None)
-        elif event == "import":
-            path = args[1]
-        elif event == "cpython.run_file":
-            path = args[0]
-        else:
-            return
-        if path is None or path in self._known:
-            return
-        try:
-            self._known.add(path)
-            self._note(path)
-        except Exception:  # one from here would end the step's own import
-            return
 
     def _note(self, spelling: str | bytes) -> None:
         path = os.fsdecode(spelling)
