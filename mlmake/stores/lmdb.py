@@ -25,6 +25,9 @@ _NAMES = ("results", "last", "latest", "failed", "stamps", "meta")
 _BATCH = 5_000
 """Stamps a transaction: more would keep another writer waiting."""
 
+_LOCK_SIZE = 8192
+"""Bytes of the library's lock file with the usual 126 readers."""
+
 Change: TypeAlias = tuple[str, bytes, bytes | None]
 """A database, a key, and the value to put; none to delete it."""
 
@@ -405,6 +408,8 @@ def _open_to_read(folder: str, map_size: int) -> LmdbState | None:
 
 
 def _environment(folder: str, map_size: int, *, readonly: bool, lock: bool) -> Any:
+    if lock:
+        _reserve_lock(folder)
     return lmdb.open(
         folder,
         map_size=map_size,
@@ -415,6 +420,16 @@ def _environment(folder: str, map_size: int, *, readonly: bool, lock: bool) -> A
         create=not readonly,
         lib_version=0,
     )
+
+
+def _reserve_lock(folder: str) -> None:
+    """Give the lock file its blocks: it is written through a map, which on a full disk kills. Raises OSError."""
+    descriptor = os.open(os.path.join(folder, "lock.mdb"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        if os.fstat(descriptor).st_blocks * 512 < _LOCK_SIZE and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, _LOCK_SIZE)
+    finally:
+        os.close(descriptor)
 
 
 def _examine(folder: str) -> Health:

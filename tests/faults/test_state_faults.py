@@ -277,7 +277,7 @@ def test_a_full_disk_is_said_and_heals(small_disk):
     with open(ballast, "wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
         while True:
             file.write(bytes(65536))
-    with pytest.raises(StateTrouble, match="cannot write the state in .*No space left on device: make room"):
+    with pytest.raises(StateTrouble, match=r"cannot write the state in .*No space left on device: make room"):
         for number in range(1000):
             state.record(made(f"step{number}", number + 1))
             state.commit()
@@ -297,7 +297,7 @@ def test_a_disk_that_is_full_from_the_start_is_said(small_disk):
     with open(small_disk / "ballast", "wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
         while True:
             file.write(bytes(4096))
-    with pytest.raises(StateTrouble, match="cannot open the state in .*No space left on device"):
+    with pytest.raises(StateTrouble, match=r"cannot open the state in .*No space left on device"):
         open_state(str(small_disk / "state"))
 
 
@@ -315,7 +315,7 @@ def test_a_folder_that_cannot_be_written_can_be_read(folder, tmp_path):
                 subprocess.run(["mount", "-o", "remount,rw,bind", folder], check=True)
                 os.unlink(f"{folder}/lock.mdb")
                 subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
-        with pytest.raises(StateTrouble, match="cannot open the state in .*Read-only file system: make"):
+        with pytest.raises(StateTrouble, match=r"cannot open the state in .*Read-only file system: make"):
             open_state(folder)
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
