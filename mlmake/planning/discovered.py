@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from mlmake.model.graph import Action, Graph
 from mlmake.model.trace import Memory
+from mlmake.planning.request import owner_of
 
 
 def with_discovered_edges(graph: Graph, memory: Memory) -> Graph:
@@ -13,8 +14,8 @@ def with_discovered_edges(graph: Graph, memory: Memory) -> Graph:
         last = memory.last(action.recipe)
         if last is None or not last.discovered:
             continue
-        makers = {graph.owners[path] for path, _ in last.discovered if path in graph.owners}
-        new = [maker for maker in makers if maker != name and maker not in action.upstream]
+        makers = {owner_of(graph, path) for path, _ in last.discovered}
+        new = [maker for maker in makers if maker is not None and maker != name and maker not in action.upstream]
         fitting = [maker for maker in sorted(new) if not _needs(maker, name, graph, added)]
         if fitting:
             added[name] = replace(action, upstream=(*action.upstream, *fitting))

@@ -8,6 +8,7 @@ from mlmake.model.graph import Action, Chosen, Graph, Input, Item, Leaf, Made, P
 from mlmake.model.plan import Request
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Product, Trace
+from mlmake.planning.request import owner_of
 from mlmake.planning.selection import chosen_paths
 
 
@@ -71,10 +72,12 @@ def gather(
     memory = snapshot.memory
 
     def version(path: str) -> Version:
-        maker = graph.owners.get(path)
+        maker = owner_of(graph, path)
         if maker is None or maker == action.id or maker not in settled:
             return snapshot.version(path)
-        return settled[maker].outputs.get(path, UNKNOWN)
+        if path in graph.owners:
+            return settled[maker].outputs.get(path, UNKNOWN)
+        return snapshot.version(path) if settled[maker].in_place else UNKNOWN
 
     return Evidence(
         action=action,

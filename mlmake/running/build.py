@@ -24,6 +24,7 @@ from mlmake.model.trace import Failure, Trace, inputs_key
 from mlmake.planning.evidence import Evidence, Settled, gather
 from mlmake.planning.judge import decide
 from mlmake.planning.plan import closure
+from mlmake.planning.request import owner_of
 from mlmake.planning.schedule import Line, Room, claim, priorities, widen
 from mlmake.planning.selection import NothingToSelect, choose, enter
 from mlmake.ports import (
@@ -374,7 +375,7 @@ class Build:
     def _closed_cycle(self, name: str, discovered: Mapping[str, Digest]) -> str | None:
         """A file that the step loads and that is made from the step's own outputs."""
         for path in discovered:
-            maker = self.graph.owners.get(path)
+            maker = owner_of(self.graph, path)
             if maker is not None and maker != name and name in closure(self.graph, [maker]):
                 return mishaps.loops(path, maker)
         return None
@@ -397,7 +398,7 @@ class Build:
         if done.store_trouble:
             self.ledger.without_store(done.store_trouble)
         for path in done.discovered:
-            maker = self.graph.owners.get(path)
+            maker = owner_of(self.graph, path)
             if maker is not None and maker not in action.upstream:
                 yield Warned(self.clock.now(), name, mishaps.undeclared(path, maker))
         if isinstance(action.command, Select) and ended.detail:
