@@ -342,6 +342,7 @@ class Build:
             yield Warned(self.clock.now(), name, mishaps.survivors(ended.survivors))
         moved = done.early or done.late
         if done.succeeded and (cycle := self._closed_cycle(name, done.discovered)):
+            self.workspace.put_back(standing.job_id)
             yield from self._fail(name, Outcome.FAILED, cycle, done)
         elif done.succeeded:
             yield from self._record(name, done)
