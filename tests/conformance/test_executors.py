@@ -666,6 +666,22 @@ def test_running_calls_go_on_when_their_parent_is_replaced(tmp_path):
     assert bench.log(slow) == b"1\n"
 
 
+def test_a_call_goes_on_when_a_parent_is_let_go_before_it_was_heard(warm):
+    os.mkfifo(f"{warm.root}/gate")
+    slow = warm.job(f"{READY}\nopen('gate').read()")
+    ended = []
+    ready = threading.Event()
+    thread = threading.Thread(target=lambda: ended.append(warm.execute(slow, lambda remark: ready.set())))
+    thread.start()
+    assert ready.wait(20)
+    for parent in warm.warm._parents.values():
+        parent.retire()
+    with open(f"{warm.root}/gate", "w"):
+        pass
+    thread.join()
+    assert ended[0].code == 0
+
+
 def test_a_parent_that_dies_fails_its_calls_and_the_next_gets_another(warm):
     mark = marker()
     ended, _ = warm.run(f"subprocess.Popen(['sleep', '{mark}']); os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)")

@@ -112,7 +112,10 @@ class _Parent:
     def _request(self, poll: select.poll) -> bool:
         descriptors = array.array("i")
         size = 4 * descriptors.itemsize
-        message, ancillary, _, _ = self.requests.recvmsg(1, socket.CMSG_LEN(size))
+        try:
+            message, ancillary, _, _ = self.requests.recvmsg(1, socket.CMSG_LEN(size))
+        except ConnectionResetError:  # closed before our greeting was read
+            return False
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
@@ -164,14 +167,16 @@ class _Parent:
         child.told = True
         _send(child.control, {"status": status})
 
+    def kill_children(self) -> None:
+        """End what still runs."""
+        for child in self.children.values():
+            if child.pid and not child.told:
+                _kill(child.pid)
+
     def _let_go(self, child: _Child) -> None:
         if child.pid:
             if not child.told:
-                for kill in (os.killpg, os.kill):
-                    try:
-                        kill(child.pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        continue
+                _kill(child.pid)
             os.waitpid(child.pid, 0)
         child.control.close()
 
@@ -269,6 +274,15 @@ def _find_token() -> tuple[int, int] | None:
     return None
 
 
+def _kill(pid: int) -> None:
+    # Its session may not have begun yet.
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
 def _gone(control: socket.socket) -> bool:
     """Whether the other side has lost interest."""
     poll = select.poll()
@@ -301,7 +315,12 @@ def main() -> None:
     requests.set_inheritable(False)
     parent = _Parent(requests, sys.argv[3])
     parent.preload(sys.argv[4:], int(sys.argv[2]))
-    parent.serve()
+    try:
+        parent.serve()
+    except BaseException:
+        # A bug or no memory: the children must not outlive who could end them.
+        parent.kill_children()
+        raise
     # The children live on their own; there is nothing to tidy up that the end of a process does not.
     os._exit(0)
 
