@@ -53,14 +53,19 @@ def attempt(
 ) -> Attempted:
     """Do the step, whole: on any failure the outputs are what they were before, except those in `keep`.
 
-    `now` is the clock by which files are stamped, in seconds since the epoch.
+    `keep` are those of the kept outputs that this attempt may go on with; others are dropped before it starts, so that
+    what it leaves at them can stay. `now` is the clock by which files are stamped, in seconds since the epoch.
     """
     if early := _moved(inputs, workspace):
         return Attempted(early=early)
     outputs = [output.path for output in action.outputs]
     try:
-        workspace.clear(job, outputs, keep)
+        if old := [path for path in action.policy.keep if path not in keep]:
+            workspace.clear(aside := f"{job}-kept", old, ())
+            workspace.settle(aside)
+        workspace.clear(job, outputs, action.policy.keep)
     except (OSError, OutsideProject) as error:
+        workspace.put_back(f"{job}-kept")
         workspace.put_back(job)
         return Attempted(error=f"its outputs cannot be prepared: {error}")
     ended = execute()
