@@ -4,7 +4,7 @@ from collections import Counter
 
 from oracle import leaves, noisy, outputs_at, reads
 from strategies import Do
-from toy import MODULES, PARAMS, SIZE, SOURCES, step_of, version_of
+from toy import MODULES, PARAMS, SIZE, SOURCES, number_in, step_of, version_of
 from world import Told, World
 
 from mlmake.model.event import GOOD, Outcome
@@ -34,10 +34,13 @@ class History:
             case "edit":
                 self._edit((*SOURCES, *MODULES)[a % 5], b % 4)
             case "revert":
-                path = (*SOURCES, *MODULES)[a % 5]
-                if past := self.earlier.get(path):
-                    self.counted["revert"] += 1
-                    self._edit(path, past[b % len(past)])
+                if self.earlier:
+                    path = sorted(self.earlier)[a % len(self.earlier)]
+                    now = number_in(self.world.disk.files[path])
+                    past = [value for value in self.earlier[path] if value != now]
+                    if past:
+                        self.counted["revert"] += 1
+                        self._edit(path, past[b % len(past)])
             case "param":
                 world.params[PARAMS[a % 2]] = b % 3
             case "clock":
@@ -86,8 +89,6 @@ class History:
                 self.build(crash_after=1 + a, power=True, order=thing.c)
 
     def _edit(self, path: str, value: int) -> None:
-        from toy import number_in
-
         self.earlier.setdefault(path, []).append(number_in(self.world.disk.files[path]))
         self.world.edit(path, value)
 

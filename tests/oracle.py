@@ -11,7 +11,7 @@ def clean(design: Design, sources: Files, params: dict[str, int]) -> dict[str, s
     """The files after everything was made from nothing, in order; noisy steps as if they were not."""
     files = {path: text for path, text in sources.items() if not path.startswith("out/")}
     for step in design:
-        for key in step.keys():
+        for key in step.each():
             files.update(leaves(design, step.name, key, files, params) or {})
     return files
 
@@ -47,7 +47,7 @@ def noisy(design: Design) -> set[str]:
         }
         if step.noisy or (needs | chosen) & tainted:
             tainted.add(step.name)
-    return {id_of(step, key) for step in design for key in step.keys() if step.name in tainted}
+    return {id_of(step, key) for step in design for key in step.each() if step.name in tainted}
 
 
 def outputs_at(files: Files, paths: list[str]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Random toy workflows and random histories of them, for Hypothesis; they know no law."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -62,7 +61,7 @@ def _refs(draw: st.DrawFn, whole: list[Step]) -> Ref:
 @st.composite
 def _modules(draw: st.DrawFn, after: list[Step]) -> tuple[str, ...]:
     """What a step loads: the project's modules, or what a step before it makes, without saying so."""
-    made = [path for s in after for _, path in s.paths(s.keys()[0])]
+    made = [path for s in after for _, path in s.paths(s.each()[0])]
     made = [f"{path}0" if path.endswith("/") else path for path in made]
     return tuple(draw(st.lists(st.sampled_from([*MODULES, *made]), max_size=2, unique=True)))
 
@@ -77,7 +76,7 @@ class Do:
     c: tuple[int, ...] = (0,)
 
 
-HARMLESS = ("edit", "edit", "revert", "param", "param", "clock", "delete", "spoil", "build", "build", "build", "subset")
+HARMLESS = ("edit", "edit", "revert", "revert", "param", "clock", "delete", "spoil", *("build",) * 6, "subset")
 HARD = ("wipe", "lose-object", "damage", "full", "lose-state", "fail", "fail", "lazy", "mend")
 TOLD = ("forced", "forced", "uncached", "keep-going", "stopped")
 CUT = ("interrupt", "crash", "power", "moved")
@@ -85,10 +84,12 @@ CUT = ("interrupt", "crash", "power", "moved")
 orders = st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple)
 
 
-def histories(*more: tuple[str, ...], longest: int = 9) -> st.SearchStrategy[list[Do]]:
-    """Things that happen one after the other, of the harmless kinds and those named."""
+def histories(*more: tuple[str, ...], longest: int = 12) -> st.SearchStrategy[list[Do]]:
+    """Things that happen one after the other to a world that was built once, of the harmless kinds and those named."""
     kinds = [*HARMLESS, *(kind for kinds in more for kind in kinds)]
-    one: Callable[..., st.SearchStrategy[Do]] = st.builds
-    return st.lists(
-        one(Do, st.sampled_from(kinds), st.integers(0, 20), st.integers(0, SIZE - 1), orders), max_size=longest
-    )
+    one = st.builds(Do, st.sampled_from(kinds), st.integers(0, 20), st.integers(0, SIZE - 1), orders)
+    start = [Do("edit", 0, 3), Do("build", 0, 2)]
+    return st.lists(one, min_size=longest // 3, max_size=longest).map(lambda things: [*start, *things])
+
+
+choices = st.lists(st.builds(Do, st.just("choice"), st.integers(0, 20), st.integers(0, SIZE - 1)), max_size=4)

@@ -121,7 +121,7 @@ class Step:
             case _:
                 return ()
 
-    def keys(self) -> tuple[int | None, ...]:
+    def each(self) -> tuple[int | None, ...]:
         """The keys of its instances."""
         return tuple(range(self.fan)) if self.fan else (None,)
 
@@ -140,7 +140,7 @@ def makers(design: Design, ref: Ref, key: int | None) -> list[tuple[Step, int | 
     step = next(s for s in design if s.name == ref.name)
     if ref.paired and key is not None and step.fan:
         return [(step, key % step.fan)]
-    return [(step, k) for k in step.keys()]
+    return [(step, k) for k in step.each()]
 
 
 def id_of(step: Step, key: int | None) -> str:
@@ -243,8 +243,8 @@ def project(cpus: int = 4) -> Project:
 
 def graph_of(design: Design, params: Mapping[str, int]) -> Graph:
     """The graph of a design under these parameters."""
-    actions = {id_of(s, k): _action(design, s, k, params) for s in design for k in s.keys()}
-    targets = {s.name: Target(s.name, None, False, s.ids(), tuple(n for n, _ in s.paths(s.keys()[0]))) for s in design}
+    actions = {id_of(s, k): _action(design, s, k, params) for s in design for k in s.each()}
+    targets = {s.name: Target(s.name, None, False, s.ids(), tuple(n for n, _ in s.paths(s.each()[0]))) for s in design}
     owners = {output.path: action.id for action in actions.values() for output in action.outputs}
     return Graph(project(), targets, actions, owners, {}, dict(params), SOURCES)
 

@@ -150,7 +150,7 @@ class World:
 
     def everything(self) -> tuple[str, ...]:
         """All instances but those that only run when named."""
-        return tuple(id_of(s, k) for s in self.design if s.shape != "phony" for k in s.keys())
+        return tuple(id_of(s, k) for s in self.design if s.shape != "phony" for k in s.each())
 
     def request(self, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool) -> Request:
         wanted = self.everything() if names is None else tuple(dict.fromkeys((*names, *forced)))
@@ -241,8 +241,8 @@ class World:
         assert isinstance(given, list), "toy inputs have no names"
         paths = [path.text for path in given if isinstance(path, PathText)]
         if job.action in self.movers:
-            self.edit(*self.movers[job.action])
             self.clock.pass_(step.seconds)
+            self.edit(*self.movers[job.action])
         noise = 0
         if step.noisy:
             noise = self.times[job.action] = self.times.get(job.action, 0) + 1

@@ -2,14 +2,14 @@
 
 from history import History, is_tainted
 from hypothesis import given
-from strategies import TOLD, Do, designs, histories, orders
+from strategies import TOLD, Do, choices, designs, histories, orders
 from toy import Design
 from world import World
 
 from mlmake.model.event import Outcome
 
 
-@given(designs(), histories(TOLD, ("lose-object", "wipe")), histories(), orders)
+@given(designs(), histories(TOLD, ("lose-object", "wipe")), choices, orders)
 def test_law_9_failure(design: Design, things: list[Do], choice: list[Do], order: tuple[int, ...]) -> None:
     """Failure blocks exactly what is downstream; what failed keeps its last result; repaired, all is made up for."""
     history = History(World(design))
