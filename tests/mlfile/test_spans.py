@@ -151,6 +151,8 @@ def same(one, two):
 @settings(max_examples=60, deadline=None)
 @given(documents())
 @example('a."b.c" = """\n"x" ""\\"""""\n[d]\n[[d.e]]\nf = [[1, {g = 2}], "]"]\n[[d.e]]\nf = 1979-05-27 07:32:00\n')
+@example("[[a]]\nb = 1\n[[a]]\n[a.c]\nd = 2\n[[a.e]]\nf = 3\n[a.e.g]\n")
+@example("a = '''x'''''\nb = \"\"\"y\"\"\"\"\nc = 1\n")
 def test_every_place_reads_as_its_value(text):
     value = tomli.loads(text)
     spans = Spans(text)
