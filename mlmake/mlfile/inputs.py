@@ -59,7 +59,7 @@ class Resolver:
         self.flawed: set[str] = set()
         self._done: dict[str, list[Resolved]] = {}
         self._open: list[str] = []
-        self._checked: dict[tuple[str, str], Reference | None] = {}
+        self._checked: dict[tuple[str, str], Reference] = {}
         self._picked: dict[str, tuple[str, ...]] = {}
         self._said: set[str] = set()
 
@@ -198,11 +198,14 @@ class Resolver:
         return shown, shown
 
     def checked(self, text: str, where: KeyPath, own: Instances) -> Reference | None:
-        """A reference without mistakes of its own; else None, noted once."""
+        """A reference without mistakes of its own; else None, noted."""
         known = (own.target, text)
-        if known not in self._checked:
-            self._checked[known] = self._check(text, where, own)
-        return self._checked[known]
+        reference = self._checked.get(known)
+        if reference is None:
+            reference = self._check(text, where, own)
+            if reference is not None:
+                self._checked[known] = reference
+        return reference
 
     def _check(self, text: str, where: KeyPath, own: Instances) -> Reference | None:
         reference = parse_reference(text)

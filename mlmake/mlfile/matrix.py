@@ -88,7 +88,7 @@ def expand(
 def _twice(keys: Keys, where: KeyPath) -> Problem:
     return Problem(
         where,
-        f"the instance {instance_id('', keys)} is there twice",
+        f"the instance {instance_id('', keys)[1:]} is there twice",
         "take one away; values that are shown alike cannot be told apart",
     )
 

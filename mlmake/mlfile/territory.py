@@ -77,7 +77,7 @@ class Territory:
             notes.add(where, f"{path} is declared twice by {owner}", "take one away", also=self._place(other, where))
         elif target(before) == target(owner):
             notes.add(
-                where, f"{path} is made by {before} and by {owner}", "put a matrix key into the path, as in {algo}"
+                where, f"{path} is made by {before} and by {owner}", "put a matrix key into the path, as in {KEY}"
             )
         else:
             notes.add(

@@ -1,0 +1,46 @@
+"""Graphs from a few lines of Mlfile, with a world handed in; no test of its own."""
+
+import textwrap
+
+from mlmake.mlfile.build import Handed, build_graph
+from mlmake.mlfile.document import load_document
+from mlmake.mlfile.globs import matcher
+from mlmake.mlfile.parameters import merge_parameters
+from mlmake.mlfile.problems import render
+from mlmake.model.graph import Resources
+
+
+def handed(files=(), modules=None, environ=None, root=None):
+    def listing(pattern):
+        return sorted(
+            (f for f in files if matcher(pattern).fullmatch(f)), key=lambda f: f.encode("utf-8", "surrogateescape")
+        )
+
+    def module(name):
+        text = (modules or {}).get(name)
+        return None if text is None else (name.replace(".", "/") + ".py", textwrap.dedent(text))
+
+    return Handed(listing, module, environ or {}, Resources(cpus=4, memory=8 * 2**30), root)
+
+
+def attempt(text, *, params=(), **world):
+    texts = {"Mlfile": textwrap.dedent(text).encode()}
+    document, problems = load_document(texts.get, "Mlfile")
+    assert document is not None and not problems, problems
+    parameters, problems = merge_parameters(document, texts.get, settings=params)
+    assert not problems
+    graph, problems = build_graph(document, parameters, handed(**world))
+    return graph, render(problems, document.texts)
+
+
+def graph_of(text, **world):
+    graph, problems = attempt(text, **world)
+    assert graph is not None, problems
+    return graph
+
+
+def problems_of(text, **world):
+    """What is wrong: each as its first line and its hint."""
+    graph, shown = attempt(text, **world)
+    assert graph is None
+    return [[line for line in block.splitlines() if not line.startswith("    ")] for block in shown.split("\n\n")]
