@@ -723,6 +723,16 @@ def test_thread_counts_are_set_before_the_preload(tmp_path):
     assert logs == ["1\n", "2\n", "1\n"]
 
 
+def test_variables_are_those_of_the_step_and_what_the_preload_set(tmp_path):
+    bench = Bench("warm", str(tmp_path), preload=("common",))
+    bench.write("common.py", "import os; os.environ['SET'] = os.environ['GIVEN'] + '!'; os.environ.pop('MLMAKE_STEP')")
+    body = "print([os.environ.get(name) for name in ('SET', 'GIVEN', 'MLMAKE_A', 'MLMAKE_B')])"
+    env = {"PATH": os.environ["PATH"], "GIVEN": "1"}
+    logs = [bench.run(body, env={**env, name: "x"})[1] for name in ("MLMAKE_A", "MLMAKE_B")]
+    bench.executor.close()
+    assert logs == ["['1!', '1', 'x', None]\n", "['1!', '1', None, 'x']\n"]
+
+
 def test_another_environment_without_mlmake_will_do(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
     bench = Bench("warm", str(tmp_path), python="env/bin/python", preload=("json",))

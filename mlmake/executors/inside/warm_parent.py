@@ -52,6 +52,7 @@ class _Parent:
         self.tracker.install()
         self.token_place = _find_token()
         self.main = sys.modules["__main__"]
+        self.changes: dict[str, str] = {}
 
     def preload(self, modules: list[str], greeting: int) -> None:
         """Import these; what goes wrong is told to every caller."""
@@ -59,6 +60,7 @@ class _Parent:
         sys.path[0] = self.root
         sys.modules["__main__"] = ModuleType("__main__")
         sys.argv = [""]
+        before = dict(os.environ)
         for name in modules:
             try:
                 __import__(name)
@@ -69,6 +71,8 @@ class _Parent:
                 what = traceback.format_exception_only(type(error), error)[-1].strip()
                 self.error = f"preload of {name} failed: {what}"
                 break
+        # Some libraries set variables for their own later use when they are imported.
+        self.changes = {name: value for name, value in os.environ.items() if before.get(name) != value}
         hello = {"began": self.began, "error": self.error, "loaded": self.tracker.found, "stamps": self._stamps()}
         # By a file: a socket takes no more than its reader reads, and nobody need read this yet.
         with os.fdopen(greeting, "wb") as file:
@@ -209,6 +213,7 @@ class _Parent:
         self._show_token(order["token"])
         os.environ.clear()
         os.environ.update(order["env"])
+        os.environ.update(self.changes)
         os.chdir(self.root)
         # Nobody has listed these folders since, though their times may be too coarse to show it.
         for folder in list(sys.path_importer_cache):
