@@ -18,6 +18,7 @@ from mlmake.ports import DamagedObject, Kept, StoreTrouble
 from mlmake.stores.codec import trace_from_json, trace_to_json
 from mlmake.stores.copying import BLOCK, Copier, Names, reading, write_all
 from mlmake.stores.eyes import DISK
+from mlmake.stores.flushing import flush_all
 from mlmake.stores.manifest import BadManifest, Row, read_manifest, write_manifest
 from mlmake.stores.swapping import beside, remove_tree, swap
 
@@ -56,15 +57,13 @@ class FolderStore:
         folders = set()
         try:
             with self._trouble():
-                for fresh in pending.values():
-                    _flush(fresh)
+                flush_all(list(pending.values()))
                 for final, fresh in pending.items():
                     self._make(os.path.dirname(final))
                     os.replace(fresh, final)
                     del left[final]
                     folders.add(os.path.dirname(final))
-                for folder in folders:
-                    _flush(folder)
+                flush_all(list(folders))
         finally:
             for fresh in left.values():
                 _remove(fresh)
@@ -296,14 +295,6 @@ class FolderStore:
 def _remove(path: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(path)
-
-
-def _flush(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _start_writing(descriptor: int) -> None:
