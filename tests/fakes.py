@@ -274,14 +274,14 @@ class FakeWorkspace:
 class FakeCrew:
     """Does a task when it is given or when it is heard of, and lets tasks end in any order: both as `picks` say.
 
-    `interrupts` are the numbers of messages after which a signal comes.
+    `interrupts` are the numbers of messages after which a signal comes; `most` how many tasks were under way at once.
     """
 
     def __init__(self, clock: FakeClock, picks: Sequence[int], interrupts: Sequence[int] = ()) -> None:
         self.clock, self.picks, self.interrupts = clock, tuple(picks) or (0,), list(interrupts)
         self.inbox: list[Message] = []
         self.pending: list[tuple[str, Callable[[], object], Message | None]] = []
-        self.heard = self.asked = 0
+        self.heard = self.asked = self.most = 0
 
     def _pick(self, most: int) -> int:
         self.asked += 1
@@ -291,6 +291,7 @@ class FakeCrew:
     def submit(self, task: str, work: Callable[[], object]) -> None:
         assert all(task != other for other, _, _ in self.pending), f"{task} runs already"
         self.pending.append((task, work, _do(task, work) if self._pick(2) else None))
+        self.most = max(self.most, len(self.pending))
 
     def post(self, message: Message) -> None:
         self.inbox.append(message)

@@ -101,6 +101,7 @@ class Step:
     retries: int = 0
     keep: tuple[str, ...] = ()
     least: float | None = None
+    cpus: float = 1
 
     def ids(self) -> tuple[str, ...]:
         """Its instances."""
@@ -283,6 +284,7 @@ def _action(design: Design, step: Step, key: int | None, params: Mapping[str, in
         facts=facts,
         recipe=recipe_digest(facts),
         policy=Policy(
+            resources=Resources(cpus=step.cpus),
             retries=Retries(step.retries, Seconds(1)),
             on_error=step.on_error,
             cache=step.cache,

@@ -36,7 +36,7 @@ from mlmake.running.order import Surroundings
 class Told:
     """What a build said: all events, and by instance how it ended. `over` is none if it crashed.
 
-    `executed` are the steps that really ran, whatever was said.
+    `executed` are the steps that really ran, whatever was said; `at_once` is how many tasks were under way together.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -44,6 +44,7 @@ class Told:
     started: list[str] = field(default_factory=list)
     executed: list[str] = field(default_factory=list)
     over: RunFinished | None = None
+    at_once: int = 0
 
     def hear(self, event: Event) -> None:
         """Take an event in."""
@@ -206,12 +207,13 @@ class World:
             traces=self.traces,
             store=self.store,
             executor=FakeExecutor(self._execute),
-            crew=FakeCrew(self.clock, order, interrupts),
+            crew=(crew := FakeCrew(self.clock, order, interrupts)),
         )
         self.executed = told.executed
         events = build.events()
         for event in events:
             told.hear(event)
+            told.at_once = crew.most
             if len(told.events) == crash_after and told.over is None:
                 events.close()
                 self.crash(power=power)

@@ -30,7 +30,7 @@ def test_laws_14_and_15_recipe_and_inputs(design: Design, things: list[Do], orde
             if maker is not None:
                 upstream = world.last(maker)
                 assert upstream is not None
-                assert dict((p.path, p.digest) for p in upstream.outputs)[path] == digest
+                assert {p.path: p.digest for p in upstream.outputs}[path] == digest
             assert version_of(world.disk.files, path) == digest
 
 

@@ -466,9 +466,46 @@ def test_the_longest_path_goes_first() -> None:
 def test_no_more_run_at_once_than_asked(jobs: int) -> None:
     world = World((Step(name="f", refs=(S0,), fan=5),))
     told = world.build(jobs=jobs, order=(0,))
-    running = most = 0
-    for event in told.events:
-        running += (type(event).__name__ == "TargetStarted") - (type(event).__name__ == "TargetFinished")
-        most = max(most, running)
-    assert most >= jobs
+    assert told.at_once == jobs
     assert told.ran == set(world.everything())
+
+
+def test_resources_are_never_given_twice() -> None:
+    """Four places and four CPUs, of which each step takes three; more than there is counts as all there is."""
+    world = World((Step(name="f", refs=(S0,), fan=3, cpus=3), Step(name="g", refs=(S0,), cpus=99)))
+    told = world.build(jobs=4)
+    assert told.at_once == 1
+    assert told.ran == set(world.everything())
+
+
+def test_no_cache_restores_nothing() -> None:
+    world = chain()
+    world.build()
+    world.disk.remove("out/b.json")
+    assert world.plan(restore=False).decisions["b"].verb is Verb.RUN
+    assert world.build(restore=False).executed == ["b"]
+
+
+def test_a_plan_does_not_look_into_a_folder_that_is_yet_to_be_restored() -> None:
+    steps = (
+        Step(name="f", shape="folder", refs=(S0,), params=("p0",), divisor=1),
+        Step(name="part", refs=(Ref("part", "f"),)),
+        Step(name="glob", refs=(Ref("glob", "f"),)),
+    )
+    world = World(steps)
+    world.build()
+    world.disk.remove("out/f/")
+    verbs = {n: d.verb for n, d in world.plan().decisions.items()}
+    assert verbs == {"f": Verb.RESTORE, "part": Verb.MAYBE, "glob": Verb.MAYBE}
+    told = world.build()
+    assert told.restored == {"f"} and not told.executed
+
+
+def test_a_power_cut_leaves_no_record_without_its_bytes() -> None:
+    """Bytes, then records, then what is said: wherever the cut comes."""
+    for after in range(1, 9):
+        world = chain()
+        world.build(crash_after=after, power=True)
+        for trace in world.traces.everything():
+            assert all(product.object in world.store.objects for product in trace.outputs)
+        assert world.build().over is not None

@@ -1,0 +1,338 @@
+"""Faults planted one by one into the core, each with the law that finds it; `python -m tests.mutations` plants them."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """In `path` (inside the package) `old`, which is there once, becomes `new`; `law` is what finds it."""
+
+    what: str
+    path: str
+    old: str
+    new: str
+    law: str
+
+
+CLEAN = "test_clean.py::test_law_1_clean"
+IDEMPOTENT = "test_clean.py::test_law_2_idempotent"
+FIXPOINT = "test_clean.py::test_law_3_fixpoint"
+BRACKET = "test_clean.py::test_law_4_bracket"
+ORDER = "test_order.py::test_law_5_order"
+ONCE = "test_order.py::test_law_8_once"
+FAILURE = "test_failure.py::test_law_9_failure"
+INPUTS = "test_memory.py::test_laws_14_and_15_recipe_and_inputs"
+RESTORE = "test_memory.py::test_law_16_restore"
+BACK = "test_memory.py::test_law_17_there_and_back"
+CUTOFF = "test_memory.py::test_law_18_cutoff"
+CUES = "test_cues.py::test_law_19_content_cues"
+OUTPUTS = "test_cues.py::test_law_19_output_cues"
+CUT = "test_order.py::test_law_20_interruption"
+EXACT_KEY = "test_memory.py::test_law_22_exact_key"
+CASE = "test_scripted_cases.py::test_"
+
+JUDGE, CONTENT = "planning/judge.py", "planning/rebuild/content.py"
+STRUCTURE, EVIDENCE = "planning/rebuild/structure.py", "planning/evidence.py"
+PLAN, SCHEDULE, SELECTION = "planning/plan.py", "planning/schedule.py", "planning/selection.py"
+BOARD, BUILD, LEDGER, ATTEMPT = "running/board.py", "running/build.py", "running/ledger.py", "running/attempt.py"
+FACT, MEMORY = "model/fact.py", "stores/memory.py"
+
+MUTATIONS: Sequence[Mutation] = (
+    Mutation("unknown inputs count as equal", JUDGE, "    if changes.equal:", "    if not changes.reasons:", BRACKET),
+    Mutation(
+        "an older result is taken whatever it loaded",
+        JUDGE,
+        "older.order != last.order and compare(evidence, older).equal and _rec",
+        "older.order != last.order and _rec",
+        INPUTS,
+    ),
+    Mutation(
+        "what the store has not got is to be restored",
+        JUDGE,
+        "    if all(evidence.stored(product) for _, product in found):",
+        "    if found:",
+        OUTPUTS,
+    ),
+    Mutation(
+        "a plan forgets older results",
+        JUDGE,
+        "for result in (last, *evidence.results(None)):",
+        "for result in (last,):",
+        BRACKET,
+    ),
+    Mutation(
+        "a plan doubts what can only run",
+        JUDGE,
+        "if not compare(evidence, result).reasons and _recoverable(evidence, result):",
+        "if not compare(evidence, result).reasons:",
+        CASE + "a_plan_doubts_an_altered_output_behind_a_run",
+    ),
+    Mutation(
+        "a plan promises too much",
+        JUDGE,
+        "return Decision(action, Verb.MAYBE,",
+        "return Decision(action, Verb.RUN,",
+        CASE + "a_plan_promises_no_more_than_it_knows",
+    ),
+    Mutation(
+        "no earlier result comes back",
+        JUDGE,
+        "for older in evidence.results(_present_key(evidence)):",
+        "for older in evidence.results(_present_key(evidence))[:0]:",
+        BACK,
+    ),
+    Mutation("a changed input is none", CONTENT, "elif version != before[path]:", "elif False:", CLEAN),
+    Mutation(
+        "a vanished input is none", CONTENT, "if path not in now and not any(", "if path in now and not any(", CUES
+    ),
+    Mutation("changed code is none", CONTENT, "elif version != digest:", "elif version is MISSING:", CLEAN),
+    Mutation("an altered output is none", CONTENT, "elif version != product.digest:", "elif False:", OUTPUTS),
+    Mutation("a missing output is altered", CONTENT, "if version is MISSING:", "if False:", OUTPUTS),
+    Mutation("force does nothing", STRUCTURE, "elif evidence.forced:", "elif False:", CUTOFF),
+    Mutation(
+        "a phony runs once",
+        STRUCTURE,
+        "if evidence.action.is_phony:",
+        "if evidence.action.is_phony and evidence.last is None:",
+        CASE + "a_phony_runs_whenever_it_is_named",
+    ),
+    Mutation(
+        "a result of another recipe is kept",
+        EVIDENCE,
+        "last=memory.last(action.recipe)",
+        "last=memory.latest(action.id)",
+        INPUTS,
+    ),
+    Mutation(
+        "--no-cache restores",
+        EVIDENCE,
+        "stored=snapshot.stored if request.restore else lambda product: False",
+        "stored=snapshot.stored",
+        CASE + "no_cache_restores_nothing",
+    ),
+    Mutation(
+        "discovered files of others are looked at too early",
+        EVIDENCE,
+        "        if path in graph.owners:\n            return settled[maker].outputs.get(path, UNKNOWN)",
+        "        if path in graph.owners:\n            return snapshot.version(path)",
+        BRACKET,
+    ),
+    Mutation(
+        "discovered files in folders have no maker",
+        EVIDENCE,
+        "maker = owner_of(graph, path)",
+        "maker = graph.owners.get(path)",
+        CASE + "a_discovered_part_of_a_folder_output_is_an_edge_too",
+    ),
+    Mutation(
+        "discovered edges are forgotten",
+        "planning/discovered.py",
+        "if last is None or not last.discovered:",
+        "if last is None or last.discovered:",
+        CASE + "a_discovered_file_of_another_target_is_an_edge_from_then_on",
+    ),
+    Mutation(
+        "a plan looks into folders to be restored",
+        PLAN,
+        "in_place=decision.verb is Verb.SKIP",
+        "in_place=True",
+        CASE + "a_plan_does_not_look_into_a_folder_that_is_yet_to_be_restored",
+    ),
+    Mutation(
+        "a plan takes maybe for kept",
+        PLAN,
+        "if decision.verb in (Verb.SKIP, Verb.RESTORE) and",
+        "if decision.verb is not Verb.RUN and",
+        BRACKET,
+    ),
+    Mutation(
+        "a plan forgets phonies that may be called",
+        PLAN,
+        "return Verb.MAYBE if Verb.MAYBE in verbs else None",
+        "return None",
+        BRACKET,
+    ),
+    Mutation(
+        "the longest path does not count",
+        SCHEDULE,
+        "max(longest[need], longest[name])",
+        "longest[need]",
+        CASE + "the_longest_path_goes_first",
+    ),
+    Mutation(
+        "places are not counted",
+        SCHEDULE,
+        "self.places += sign",
+        "self.places += 0",
+        CASE + "no_more_run_at_once_than_asked",
+    ),
+    Mutation(
+        "resources are given twice",
+        SCHEDULE,
+        "if room.fits(claimed):",
+        "if room.places:",
+        CASE + "resources_are_never_given_twice",
+    ),
+    Mutation("the worst is selected", SELECTION, 'select.order == "max")', 'select.order != "max")', CLEAN),
+    Mutation("failure lets go on", BOARD, "        if outcome not in GOOD:", "        if False:", FAILURE),
+    Mutation(
+        "order-only needs are not waited for",
+        BOARD,
+        "if not (graph.actions[need].is_phony and need in action.after):",
+        "if need not in action.after:",
+        FAILURE,
+    ),
+    Mutation(
+        "a phony that has failed holds for ever",
+        BOARD,
+        "if other.state is State.DONE or (",
+        "if (",
+        CASE + "a_named_phony_that_failed_before_blocks_a_consumer_found_stale_later",
+    ),
+    Mutation(
+        "phonies nobody calls are blocked",
+        BOARD,
+        "standing.state not in (State.DONE, State.DORMANT)",
+        "standing.state is not State.DONE",
+        FAILURE,
+    ),
+    Mutation("a result that is put back is not chosen", BUILD, "        self.ledger.choose(result)\n", "", RESTORE),
+    Mutation("one retry less", BUILD, "attempts <= times", "attempts < times", ONCE),
+    Mutation(
+        "a failure stops nothing",
+        BUILD,
+        'elif action.policy.on_error == "stop" and',
+        'elif action.policy.on_error == "halt" and',
+        CASE + "on_error_stop_starts_nothing_more",
+    ),
+    Mutation(
+        "old looks at written outputs stay",
+        BUILD,
+        "self.workspace.forget(output.path for output in action.outputs)",
+        "self.workspace.forget(())",
+        CLEAN,
+    ),
+    Mutation(
+        "a damaged result is offered again",
+        BUILD,
+        "            self.ledger.drop(decision.result)\n",
+        "",
+        CASE + "a_damaged_object_costs_a_run_and_one_warning",
+    ),
+    Mutation("room is never given back", BUILD, "        self.room.give(standing.claimed)\n", "", IDEMPOTENT),
+    Mutation("records before bytes", LEDGER, "if self.caching and self._unsettled:", "if False:", CUT),
+    Mutation("said before it is durable", LEDGER, "        self.traces.commit()\n", "", CUT),
+    Mutation("what was moved aside stays there", LEDGER, "self.workspace.settle(job)", "job.strip()", CLEAN),
+    Mutation(
+        "a failed step leaves half its outputs",
+        ATTEMPT,
+        "    if not ended.succeeded:\n        workspace.put_back(job)",
+        "    if not ended.succeeded:\n        workspace.settle(job)",
+        FAILURE,
+    ),
+    Mutation(
+        "moved inputs are not seen",
+        ATTEMPT,
+        "if late := (*_moved(inputs, workspace), *late):",
+        "if late := (*late,):",
+        CASE + "a_moved_source_disturbs_and_nothing_is_remembered",
+    ),
+    Mutation("a file from the future disturbs", ATTEMPT, "seen < touched <= now", "seen < touched", FIXPOINT),
+    Mutation(
+        "a checkpoint is taken away",
+        ATTEMPT,
+        "workspace.clear(job, outputs, action.policy.keep)",
+        "workspace.clear(job, outputs, keep)",
+        CASE + "what_is_kept_stays_for_the_next_attempt_of_the_same",
+    ),
+    Mutation("values are no part of a recipe", FACT, "f.digest.encode()", 'b""', CLEAN),
+    Mutation(
+        "changed values are not explained",
+        FACT,
+        "if was is None or was.digest != f.digest:",
+        "if was is None:",
+        CUES,
+    ),
+    Mutation("choosing does nothing", MEMORY, "if trace in self._results.get(trace.recipe, ()):", "if False:", RESTORE),
+    Mutation(
+        "the oldest result comes first",
+        MEMORY,
+        "newest_first = reversed(self._results.get(recipe, ()))",
+        "newest_first = self._results.get(recipe, ())",
+        EXACT_KEY,
+    ),
+    Mutation(
+        "a lost result stays",
+        MEMORY,
+        "if other.order != trace.order]",
+        "if other]",
+        CASE + "a_damaged_object_of_an_older_result_is_never_offered_again",
+    ),
+)
+
+
+def occurrences(mutation: Mutation, root: Path = ROOT) -> int:
+    """How often the text that a mutation changes is in its file; right is once."""
+    return (root / "mlmake" / mutation.path).read_text().count(mutation.old)
+
+
+def plant(mutation: Mutation, folder: Path) -> int:
+    """Run a mutation's law in a copy of the project that has the fault; gives the exit code of pytest."""
+    place = folder / f"m{MUTATIONS.index(mutation)}"
+    for part in ("mlmake", "tests"):
+        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+    shutil.copy(ROOT / "pyproject.toml", place)
+    path = place / "mlmake" / mutation.path
+    path.write_text(path.read_text().replace(mutation.old, mutation.new))
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile", "kill"]
+    done = subprocess.run(
+        [*command, f"tests/laws/{mutation.law}"],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        check=False,
+    )
+    shutil.rmtree(place)
+    return done.returncode
+
+
+def plant_all(mutations: Iterable[Mutation]) -> list[tuple[Mutation, str]]:
+    """Plant these, a few at once; each with "killed", "survived" or what is wrong with it."""
+
+    def judge(mutation: Mutation) -> tuple[Mutation, str]:
+        if (found := occurrences(mutation)) != 1:
+            return mutation, f"its text is there {found} times"
+        code = plant(mutation, Path(folder))
+        return mutation, {0: "survived", 1: "killed"}.get(code, f"pytest ended with {code}")
+
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(judge, mutations))
+
+
+def main() -> int:
+    """Plant all whose description, file or law has the given word; print a table; 1 if any is not killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("word", nargs="?", default="", help="only mutations with this in their text")
+    word = parser.parse_args().word
+    rows = plant_all([m for m in MUTATIONS if word in m.what or word in m.path or word in m.law])
+    for mutation, verdict in rows:
+        print(f"{verdict:<10} {mutation.path:<32} {mutation.what:<52} {mutation.law}")
+    killed = sum(verdict == "killed" for _, verdict in rows)
+    print(f"{killed} of {len(rows)} killed")
+    return 0 if killed == len(rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
