@@ -293,7 +293,7 @@ class App:
                 yield event
         finally:
             executor.close()
-            workspace.flush_stamps()
+            workspace.close()
 
     def _prefetch(self, order: Sequence[str]) -> None:
         """Read records and stamps of all that will be judged in two transactions."""

@@ -102,8 +102,11 @@ class Aside:
         return told
 
     def close(self) -> None:
-        """Close the journal."""
+        """Close the journal; if every step it tells of has ended it is not needed any more."""
         if self._descriptor is not None:
+            if not self._stays:
+                with suppress(OSError):
+                    os.unlink(self.journal)
             os.close(self._descriptor)
             self._descriptor = None
 

@@ -4,7 +4,7 @@ import os
 from types import TracebackType
 from typing import BinaryIO
 
-from mlmake.model.event import Event, Outcome, OutputText, RunStarted, TargetFinished
+from mlmake.model.event import Event, Outcome, OutputText, RunFinished, RunStarted, TargetFinished, Warned
 from mlmake.views.jsonl import line
 
 NAME = "events.jsonl"
@@ -13,12 +13,15 @@ NAME = "events.jsonl"
 class Journal:
     """Writes each event but the steps' output (that is in their logs) to `FOLDER/RUN/events.jsonl`.
 
-    `trouble` is what went wrong, once it has; nothing is written from then on.
+    A run in which nothing happened leaves nothing behind. `trouble` is what went wrong, once it has; nothing is
+    written from then on.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._file: BinaryIO | None = None
+        self._run = ""
+        self._held: list[Event] = []
         self.trouble: str | None = None
 
     def take(self, event: Event) -> None:
@@ -28,19 +31,36 @@ class Journal:
         try:
             if isinstance(event, RunStarted):
                 self.close()
-                folder = os.path.join(self._folder, event.run)
-                os.makedirs(folder, exist_ok=True)
-                self._file = open(os.path.join(folder, NAME), "ab")  # noqa: SIM115 - kept open for the run
-            if self._file:
-                self._file.write(line(event) + b"\n")
-                if not (isinstance(event, TargetFinished) and event.outcome is Outcome.SKIPPED):
-                    self._file.flush()
+                self._run, self._held = event.run, [event]
+            elif self._file:
+                self._write(event)
+            elif isinstance(event, Warned) or _is_idle(event):
+                self._held.append(event)
+            elif self._run:
+                self._open()
+                self._write(event)
         except OSError as error:
             self.trouble = f"the events of this run are not kept: {error}"
             self.close()
 
+    def _open(self) -> None:
+        folder = os.path.join(self._folder, self._run)
+        os.makedirs(folder, exist_ok=True)
+        self._file = open(os.path.join(folder, NAME), "ab")  # noqa: SIM115 - kept open for the run
+        for event in self._held:
+            self._write(event)
+        self._held.clear()
+
+    def _write(self, event: Event) -> None:
+        if self._file:
+            self._file.write(line(event) + b"\n")
+            if not (isinstance(event, TargetFinished) and event.outcome is Outcome.SKIPPED):
+                self._file.flush()
+
     def close(self) -> None:
         """The run is over."""
+        self._run = ""
+        self._held.clear()
         file, self._file = self._file, None
         try:
             if file:
@@ -53,3 +73,14 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _is_idle(event: Event) -> bool:
+    """Whether it tells only that something was up to date."""
+    match event:
+        case TargetFinished():
+            return event.outcome is Outcome.SKIPPED
+        case RunFinished():
+            return event.outcome == "ok"
+        case _:
+            return False

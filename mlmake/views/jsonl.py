@@ -28,7 +28,13 @@ _encode = msgspec.json.Encoder().encode
 
 def line(event: Event) -> bytes:
     """One event as one line of UTF-8, without its end."""
-    return encoded(fields(event))
+    document = fields(event)
+    if "metrics" in document:
+        document["metrics"] = speakable(document["metrics"])
+    try:
+        return _encode(document)
+    except UnicodeEncodeError:
+        return encoded(document)
 
 
 def encoded(document: Json) -> bytes:
