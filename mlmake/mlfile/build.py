@@ -119,6 +119,7 @@ class _Builder:
         self.scopes = _Scopes(self._scope)
         self.outputs: dict[str, tuple[Output, ...]] = {}
         self.territory = Territory(handed.listing)
+        self._functions: dict[str, Called | Mistake] = {}
 
     def build(self) -> Graph:
         """Everything, in order."""
@@ -474,7 +475,7 @@ class _Builder:
         text: Value = table.call
         if "{" in table.call:
             text = self._fill(table.call, where, self.scopes[instance])
-        called = find_function(text, self.handed) if isinstance(text, str) else None
+        called = self._function(text) if isinstance(text, str) else None
         if not isinstance(called, Called):
             self.notes.mistakes(where, [called] if called is not None else [])
             return Call("", "", ()), resolved.inputs, (), None
@@ -498,6 +499,12 @@ class _Builder:
         call = Call(called.module, called.function, arguments, signature.optional, signature.rest)
         code = code_fact(called.module, called.function, signature.source)
         return call, resolved.inputs, parameters_asked(called, offers), code
+
+    def _function(self, text: str) -> Called | Mistake:
+        """A function by its name, looked for once."""
+        if text not in self._functions:
+            self._functions[text] = find_function(text, self.handed)
+        return self._functions[text]
 
     def _select(
         self,

@@ -167,7 +167,7 @@ class Territory:
                 for inner in within(pattern, folder):
                     rows[inner.replace(literal(folder), folder, 1)] = PartGlob(inner, maker)
         for path in self._listing(pattern):
-            if path in rows or path in self.owners or f"{path}/" in self.owners:
+            if path in rows or f"{path}/" in self.owners:
                 continue
             if self._folders and any(folder in self._folders for folder in parents(path)):
                 continue

@@ -3,6 +3,9 @@
 import pytest
 from graphs import graph_of
 
+from mlmake.mlfile.build import Handed, build_graph
+from mlmake.mlfile.document import load_document
+from mlmake.mlfile.parameters import Parameters
 from mlmake.model.graph import (
     Argv,
     Call,
@@ -381,3 +384,24 @@ def test_paths_of_the_project_are_relative_however_they_are_written():
     assert here.actions["a"].recipe == there.actions["a"].recipe
     home = graph_of(text.format("~/x.csv"), environ={"HOME": "/home/me"})
     assert home.actions["a"].inputs[0].items == (Leaf("/home/me/x.csv"),)
+
+
+def test_a_module_is_looked_for_once():
+    asked = []
+
+    def module(name):
+        asked.append(name)
+        return f"{name}.py", "def run(k): ..."
+
+    text = '[target.a]\ncall = "steps:run"\nmatrix = { k = [1, 2, 3] }\n[target.b]\ncall = "steps:run"\nmatrix = ":a"\n'
+    document, _ = load_document({"Mlfile": text.encode()}.get, "Mlfile")
+    graph, _ = build_graph(document, Parameters({}, {}, {}), Handed(module=module))
+    assert len(graph.actions) == 6
+    assert asked == ["steps"]
+
+
+def test_a_file_where_a_folder_output_will_be_is_not_an_input_of_its_own():
+    graph = graph_of(
+        '[target.a]\ninputs = ["d/*"]\nrun = "x"\n[target.b]\noutputs = ["d/o/"]\nrun = "x"\n', files=["d/o", "d/p"]
+    )
+    assert items(graph, "a") == [["d/p"]]
