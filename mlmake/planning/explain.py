@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.fact import canonical_text
-from mlmake.model.graph import Graph
+from mlmake.model.graph import Chosen, Graph
 from mlmake.model.plan import Plan
 from mlmake.model.reason import Code, Plain, Reason
 from mlmake.model.trace import Memory, Trace
@@ -171,7 +171,7 @@ def _walk(graph: Graph, plan: Plan, memory: Memory, action: str) -> dict[str, _N
         deeper: dict[str, None] = {}
         for name in level:
             node = _look(plan, memory, name, depth)
-            makers = [m for m in _makers(graph, node) if _moved(plan, memory, node, m)]
+            makers = _makers(graph, plan, memory, node)
             nodes[name] = _Node(name, depth, node.verb, node.reasons, node.trace, tuple(makers))
             deeper.update(dict.fromkeys(makers))
         level = {name: None for name in deeper if name not in nodes}
@@ -187,14 +187,28 @@ def _look(plan: Plan, memory: Memory, action: str, depth: int) -> _Node:
     return _Node(action, depth, None, trace.reasons if trace else (), trace)
 
 
-def _makers(graph: Graph, node: _Node) -> list[str]:
+def _makers(graph: Graph, plan: Plan, memory: Memory, node: _Node) -> list[str]:
+    """Who moved the inputs that are among the reasons: of a chosen output the selection, if that chose anew."""
     makers: dict[str, None] = {}
     for reason in node.reasons:
         if reason.code in _FROM_UPSTREAM:
-            maker = reason.subject if reason.subject in graph.actions else owner_of(graph, reason.subject)
-            if maker is not None and maker != node.action:
+            moved = (m for m in _upstream_of(graph, node.action, reason.subject) if _moved(plan, memory, node, m))
+            maker = next(moved, None)
+            if maker is not None:
                 makers[maker] = None
     return list(makers)
+
+
+def _upstream_of(graph: Graph, action: str, subject: str) -> Iterator[str]:
+    """Those through whom a path comes to an action, the nearest first."""
+    known = graph.actions.get(action)
+    for declared in known.inputs if known else ():
+        for item in declared.items:
+            if isinstance(item, Chosen) and subject in item.candidates:
+                yield item.selector
+    maker = subject if subject in graph.actions else owner_of(graph, subject)
+    if maker is not None and maker != action:
+        yield maker
 
 
 def _moved(plan: Plan, memory: Memory, node: _Node, maker: str) -> bool:
