@@ -213,6 +213,8 @@ for number in range(10**6):
         open(name, "w").write(f"{sys.argv[2]} {number} {part} " * 5000)
         store.keep(name)
     store.sync()
+    if not number:
+        print("synced", flush=True)
 """
 
 
@@ -223,8 +225,8 @@ def test_a_killed_store_has_only_whole_objects(tmp_path):
     for turn in range(10):
         argv = [sys.executable, "-c", KEEP, str(tmp_path), str(turn)]
         with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
-            assert process.stdout.readline() == b"ready\n"
-            until = time.monotonic() + 0.03 + chance.random() * 0.05
+            assert [process.stdout.readline() for _ in range(2)] == [b"ready\n", b"synced\n"]
+            until = time.monotonic() + chance.random() * 0.05
             while time.monotonic() < until:
                 pass
             process.kill()
