@@ -23,7 +23,8 @@ class ModuleFinder:
         """The path (relative to the root where it lies inside) and the source text of a module; None if not found."""
         parts = module.split(".")
         for folder in (self.root, *self._elsewhere(parts[0])):
-            for path in (os.path.join(folder, *parts) + ".py", os.path.join(folder, *parts, "__init__.py")):
+            # In the order of Python's own import: a package hides a module of the same name.
+            for path in (os.path.join(folder, *parts, "__init__.py"), os.path.join(folder, *parts) + ".py"):
                 self.tried.append(path)
                 if os.path.isfile(path):
                     with open(path, encoding="utf-8", errors="surrogateescape") as file:

@@ -59,7 +59,7 @@ def _commands(target: TargetTable, where: KeyPath, problems: list[Problem], abse
         absent.append(Problem((*where, "outputs"), *wording.no_command(where), at_key=True))
     if isinstance(target.run, str) and not target.run.strip():
         problems.append(Problem((*where, "run"), *wording.empty_command()))
-    if target.call is not None and not _FUNCTION.fullmatch(target.call):
+    if target.call is not None and "{" not in target.call and not _FUNCTION.fullmatch(target.call):
         problems.append(Problem((*where, "call"), *wording.bad_function("call", target.call)))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlmake.mlfile.interpolate import Unfillable
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.digest import MISSING, Digest
 from mlmake.model.event import (
@@ -222,15 +223,21 @@ class Build:
         job: Job | None = None
         if not isinstance(action.command, Select):
             log = self.options.log_path(name if standing.attempts == 1 else f"{name}.{standing.attempts}")
-            job = make_job(
-                action,
-                evidence.bound,
-                name=job_id,
-                attempt=standing.attempts,
-                log=log,
-                cpus=claimed.cpus,
-                around=self.options.around,
-            )
+            try:
+                job = make_job(
+                    action,
+                    evidence.bound,
+                    name=job_id,
+                    attempt=standing.attempts,
+                    log=log,
+                    cpus=claimed.cpus,
+                    around=self.options.around,
+                )
+            except Unfillable as error:
+                self.busy.discard(name)
+                self.room.give(claimed)
+                yield from self._fail(name, Outcome.FAILED, mishaps.unfillable(error.mistake))
+                return
         standing.job = job
         execute = self._selecting(action) if job is None else self._executing(job)
         keep = self._resumable(action, evidence)

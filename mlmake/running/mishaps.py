@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mlmake.mlfile.interpolate import Mistake
 from mlmake.model.job import Ended, How
 from mlmake.model.units import show_seconds
 
@@ -59,6 +60,11 @@ def undeclared(path: str, maker: str) -> str:
 def loops(path: str, maker: str) -> str:
     """A step loads what is made from its own outputs."""
     return f"loads {path}, which {maker} makes from its outputs: that closes a cycle"
+
+
+def unfillable(mistake: Mistake) -> str:
+    """A template asks for an input that is not there now that all are known."""
+    return f"its command cannot be made: {mistake.what}" + (f" ({mistake.hint})" if mistake.hint else "")
 
 
 def blocked_by(names: Sequence[str]) -> str:

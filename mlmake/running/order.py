@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlmake.mlfile.interpolate import fill_argv, fill_shell, fill_text
+from mlmake.mlfile.interpolate import fill_argv, fill_shell, fill_string
 from mlmake.model.digest import Value
 from mlmake.model.graph import Action, Argv, Call, Project, Shell
 from mlmake.model.job import FunctionCall, Job, Order, PathText, Process
@@ -12,6 +12,8 @@ from mlmake.planning.evidence import Bound
 
 SHORTEST_SECRET = 4
 """Characters from which on a passed-through value is masked in logs: shorter ones would mask ordinary text."""
+
+_TOLD = ("matrix", "params", "inputs", "outputs")
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -57,7 +59,7 @@ def make_job(
         action=action.id,
         order=_order(action, scope, context, around.project),
         root=around.root,
-        env=_environment(action, context, cpus, around.environ),
+        env=_environment(action, context, scope, cpus=cpus, environ=around.environ),
         log=log,
         timeout=action.policy.timeout,
         track=action.policy.track,
@@ -147,18 +149,22 @@ def nested(params: Mapping[str, Value]) -> dict[str, object]:
 
 
 def _environment(
-    action: Action, context: Mapping[str, object], cpus: float, environ: Mapping[str, str]
+    action: Action,
+    context: Mapping[str, object],
+    scope: Mapping[str, object],
+    *,
+    cpus: float,
+    environ: Mapping[str, str],
 ) -> dict[str, str]:
     threads = {name: str(max(1, int(cpus))) for name in THREAD_VARIABLES if name not in environ}
     return {
         **environ,
         **threads,
-        **{name: str(fill_text(value, {})) if "{{" in value else value for name, value in action.env.items()},
+        **{name: fill_string(value, scope) for name, value in action.env.items()},
         "MLMAKE_TARGET": action.target,
         "MLMAKE_INSTANCE": action.id,
-        "MLMAKE_PARAMS": json.dumps(_plain(context["params"]), ensure_ascii=True),
-        "MLMAKE_INPUTS": json.dumps(context["inputs"], ensure_ascii=True),
-        "MLMAKE_OUTPUTS": json.dumps(context["outputs"], ensure_ascii=True),
+        "MLMAKE_ATTEMPT": str(context["attempt"]),
+        **{f"MLMAKE_{name.upper()}": json.dumps(_plain(context[name]), ensure_ascii=True) for name in _TOLD},
     }
 
 

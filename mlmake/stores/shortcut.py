@@ -16,6 +16,8 @@ FIELDS = 5
 YOUNG_NS = 2_000_000_000
 """A file changed less than this before it was looked at may change again without a trace in its stat."""
 
+MOST_NOTES = 64
+
 Row = tuple[int, int, int, int, int]
 GONE: Row = (-1, 0, 0, 0, 0)
 
@@ -105,10 +107,19 @@ def note(
         with open(temporary, "wb") as target:
             target.write(MAGIC + xxh3_64_digest(body) + body)
         os.replace(temporary, file)
+        _thin_out(os.path.dirname(file))
     except OSError:
         # A shortcut that cannot be written costs time, nothing else.
         return False
     return True
+
+
+def _thin_out(folder: str) -> None:
+    """Drop the oldest notes: words that nobody says any more."""
+    with os.scandir(folder) as entries:
+        notes = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries)
+    for _, path in notes[:-MOST_NOTES]:
+        os.unlink(path)
 
 
 def _variable(entry: str) -> str:
