@@ -1,5 +1,6 @@
 """Edges that no Mlfile declares: a step was seen to load what another target makes; it looks at traces only."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mlmake.model.graph import Action, Graph
@@ -16,17 +17,18 @@ def with_discovered_edges(graph: Graph, memory: Memory) -> Graph:
             continue
         makers = {owner_of(graph, path) for path, _ in last.discovered}
         new = [maker for maker in makers if maker is not None and maker != name and maker not in action.upstream]
-        fitting = [maker for maker in sorted(new) if not _needs(maker, name, graph, added)]
+        fitting = [maker for maker in sorted(new) if not needs(maker, name, graph, added)]
         if fitting:
             added[name] = replace(action, upstream=(*action.upstream, *fitting))
     return replace(graph, actions={**graph.actions, **added}) if added else graph
 
 
-def _needs(name: str, other: str, graph: Graph, added: dict[str, Action]) -> bool:
-    """Whether `name` is built from `other`, near or far."""
+def needs(name: str, other: str, graph: Graph, added: Mapping[str, Action] | None = None) -> bool:
+    """Whether `name` comes after `other`, near or far; `added` are actions in place of those of the graph."""
     seen, stack = {name}, [name]
     while stack:
-        action = added.get(here := stack.pop()) or graph.actions[here]
+        here = stack.pop()
+        action = (added and added.get(here)) or graph.actions[here]
         for need in action.upstream + action.after:
             if need == other:
                 return True

@@ -8,6 +8,7 @@ from mlmake.model.graph import Action, Chosen, Graph, Input, Item, Leaf, Made, P
 from mlmake.model.plan import Request
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Product, Trace
+from mlmake.planning.discovered import needs
 from mlmake.planning.request import owner_of
 from mlmake.planning.selection import chosen_paths
 
@@ -73,8 +74,11 @@ def gather(
 
     def version(path: str) -> Version:
         maker = owner_of(graph, path)
-        if maker is None or maker == action.id or maker not in settled:
+        if maker is None or maker == action.id:
             return snapshot.version(path)
+        # An older result may have loaded what is made beside this action: whether that is done yet is chance.
+        if maker not in settled or not needs(action.id, maker, graph):
+            return UNKNOWN
         if path in graph.owners:
             return settled[maker].outputs.get(path, UNKNOWN)
         return snapshot.version(path) if settled[maker].in_place else UNKNOWN
