@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +135,13 @@ MUTATIONS: Sequence[Mutation] = (
         "maker = owner_of(graph, path)",
         "maker = graph.owners.get(path)",
         CASE + "a_discovered_part_of_a_folder_output_is_an_edge_too",
+    ),
+    Mutation(
+        "an older result is put back beside what it loaded",
+        EVIDENCE,
+        "if maker not in settled or not needs(action.id, maker, graph):",
+        "if needs(action.id, maker, graph) and maker not in settled:",
+        CASE + "an_older_result_is_not_put_back_beside_what_it_loaded",
     ),
     Mutation(
         "discovered edges are forgotten",
@@ -308,17 +315,12 @@ def plant(mutation: Mutation, folder: Path) -> int:
     return done.returncode
 
 
-def plant_all(mutations: Iterable[Mutation]) -> list[tuple[Mutation, str]]:
-    """Plant these, a few at once; each with "killed", "survived" or what is wrong with it."""
-
-    def judge(mutation: Mutation) -> tuple[Mutation, str]:
-        if (found := occurrences(mutation)) != 1:
-            return mutation, f"its text is there {found} times"
-        code = plant(mutation, Path(folder))
-        return mutation, {0: "survived", 1: "killed"}.get(code, f"pytest ended with {code}")
-
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(judge, mutations))
+def judge(mutation: Mutation, folder: Path) -> str:
+    """Plant one: "killed", "survived" or what is wrong with it."""
+    if (found := occurrences(mutation)) != 1:
+        return f"its text is there {found} times"
+    code = plant(mutation, folder)
+    return {0: "survived", 1: "killed"}.get(code, f"pytest ended with {code}")
 
 
 def main() -> int:
@@ -326,12 +328,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("word", nargs="?", default="", help="only mutations with this in their text")
     word = parser.parse_args().word
-    rows = plant_all([m for m in MUTATIONS if word in m.what or word in m.path or word in m.law])
-    for mutation, verdict in rows:
-        print(f"{verdict:<10} {mutation.path:<32} {mutation.what:<52} {mutation.law}")
-    killed = sum(verdict == "killed" for _, verdict in rows)
-    print(f"{killed} of {len(rows)} killed")
-    return 0 if killed == len(rows) else 1
+    chosen = [m for m in MUTATIONS if word in m.what or word in m.path or word in m.law]
+    killed = 0
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+        for mutation, verdict in zip(chosen, pool.map(lambda m: judge(m, Path(folder)), chosen), strict=True):
+            killed += verdict == "killed"
+            print(f"{verdict:<10} {mutation.path:<32} {mutation.what:<52} {mutation.law}", flush=True)
+    print(f"{killed} of {len(chosen)} killed")
+    return 0 if killed == len(chosen) else 1
 
 
 if __name__ == "__main__":
