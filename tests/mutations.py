@@ -127,7 +127,7 @@ MUTATIONS: Sequence[Mutation] = (
         EVIDENCE,
         "        if path in graph.owners:\n            return settled[maker].outputs.get(path, UNKNOWN)",
         "        if path in graph.owners:\n            return snapshot.version(path)",
-        BRACKET,
+        CASE + "a_discovered_file_of_another_target_is_an_edge_from_then_on",
     ),
     Mutation(
         "discovered files in folders have no maker",
@@ -169,7 +169,7 @@ MUTATIONS: Sequence[Mutation] = (
         PLAN,
         "return Verb.MAYBE if Verb.MAYBE in verbs else None",
         "return None",
-        BRACKET,
+        CASE + "a_plan_says_that_a_phony_may_run",
     ),
     Mutation(
         "the longest path does not count",
@@ -231,13 +231,6 @@ MUTATIONS: Sequence[Mutation] = (
         "self.workspace.forget(())",
         CLEAN,
     ),
-    Mutation(
-        "a damaged result is offered again",
-        BUILD,
-        "            self.ledger.drop(decision.result)\n",
-        "",
-        CASE + "a_damaged_object_costs_a_run_and_one_warning",
-    ),
     Mutation("room is never given back", BUILD, "        self.room.give(standing.claimed)\n", "", IDEMPOTENT),
     Mutation("records before bytes", LEDGER, "if self.caching and self._unsettled:", "if False:", CUT),
     Mutation("said before it is durable", LEDGER, "        self.traces.commit()\n", "", CUT),
@@ -279,13 +272,6 @@ MUTATIONS: Sequence[Mutation] = (
         "newest_first = reversed(self._results.get(recipe, ()))",
         "newest_first = self._results.get(recipe, ())",
         EXACT_KEY,
-    ),
-    Mutation(
-        "a lost result stays",
-        MEMORY,
-        "if other.order != trace.order]",
-        "if other]",
-        CASE + "a_damaged_object_of_an_older_result_is_never_offered_again",
     ),
 )
 

@@ -151,6 +151,21 @@ def test_a_phony_runs_only_before_a_stale_consumer() -> None:
     assert world.build().executed == ["ph", "c"]
 
 
+def test_a_plan_says_that_a_phony_may_run() -> None:
+    """Before something that may run."""
+    steps = (
+        Step(name="ph", shape="phony", refs=(S1,)),
+        Step(name="a", refs=(S0,), divisor=3),
+        Step(name="b", refs=(Ref("whole", "a"),), after=("ph",)),
+    )
+    world = World(steps)
+    world.build()
+    world.edit("data/s0", 1)
+    verbs = {n: d.verb for n, d in world.plan().decisions.items()}
+    assert verbs == {"ph": Verb.MAYBE, "a": Verb.RUN, "b": Verb.MAYBE}
+    assert world.build().executed == ["a"]
+
+
 def test_a_phony_runs_whenever_it_is_named() -> None:
     world = phony_world()
     world.build()
