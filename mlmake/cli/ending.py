@@ -32,7 +32,7 @@ MENDS = {
 
 
 class NotYet(Exception):
-    """A command or flag of the contract whose feature is not built yet."""
+    """A command or flag of the contract whose feature is not yet built."""
 
 
 class WrongUse(Exception):
@@ -50,7 +50,7 @@ def code_of(error: BaseException) -> int:
         return say(str(error), WRONG)
     match error:
         case NotYet():
-            return say(f"{error} is not built yet", WRONG)
+            return say(f"{error} is not yet built", WRONG)
         case WrongUse():
             return say(str(error), WRONG)
         case click.UsageError():

@@ -1,4 +1,4 @@
-"""The commands of the contract whose features are not built yet: each says so."""
+"""The commands of the contract whose features are not yet built: each says so."""
 
 from mlmake.cli.settings import not_yet
 

@@ -8,13 +8,13 @@ from concurrent.futures import CancelledError
 from contextlib import closing
 from threading import Event as Flag
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlmake.cli.ending import FAILED, MACHINE, WrongUse, say
 from mlmake.cli.project import opened
-from mlmake.cli.settings import Settings, command, later
+from mlmake.cli.settings import Settings, choosing, command, later
 from mlmake.cli.tell import Teller, follow
 from mlmake.model.event import ModelsChanged
 from mlmake.model.graph import Serve
@@ -34,7 +34,10 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 @click.option("--no-build", is_flag=True, help="Serve what is there.")
 @later("--watch", is_flag=True, help="Build and swap again whenever an input changes.")
 @later("--open", is_flag=True, help="Open the dashboard.")
-def serve(settings: Settings, names: tuple[str, ...], host: str, port: int, no_build: bool) -> int:
+@choosing
+def serve(
+    settings: Settings, names: tuple[str, ...], host: str, port: int, no_build: bool, chosen: dict[str, Any]
+) -> int:
     """Build models and answer with them.
 
     Without NAME, all that the Mlfile serves.
@@ -42,8 +45,8 @@ def serve(settings: Settings, names: tuple[str, ...], host: str, port: int, no_b
     # Slow: the web server and what it stands on.
     from mlmake.serving.server import CannotListen, Server  # noqa: PLC0415
 
-    with closing(Signals()) as signals, opened(settings) as app:
-        wanted = chosen(list(app.graph.serves), names)
+    with closing(Signals()) as signals, opened(settings, **chosen) as app:
+        wanted = pick(list(app.graph.serves), names)
         try:
             server = Server(host, port, wanted, token=os.environ.get("MLMAKE_TOKEN") or None)
         except CannotListen as error:
@@ -106,7 +109,7 @@ class Signals:
             signal.signal(number, handler)
 
 
-def chosen(served: Sequence[str], names: Sequence[str]) -> list[str]:
+def pick(served: Sequence[str], names: Sequence[str]) -> list[str]:
     """The names to serve, all if none is given. Raises `WrongUse`."""
     if not served:
         raise WrongUse("the Mlfile serves nothing: add a table [serve.NAME] with `models`")

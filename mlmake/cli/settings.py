@@ -101,7 +101,7 @@ def choosing(function: Function) -> Function:
 
 
 def later(*flags: str, help: str, **how: Any) -> Callable[[Function], Function]:
-    """An option of the contract whose feature is not built yet: using it says so."""
+    """An option of the contract whose feature is not yet built: using it says so."""
 
     def refuse(ctx: click.Context, param: click.Parameter, value: object) -> None:
         if value not in (None, False, ()):
@@ -112,7 +112,7 @@ def later(*flags: str, help: str, **how: Any) -> Callable[[Function], Function]:
 
 
 def not_yet(name: str, help: str) -> click.Command:
-    """A command of the contract whose feature is not built yet."""
+    """A command of the contract whose feature is not yet built."""
 
     def refuse(words: tuple[str, ...]) -> int:
         raise NotYet(f"`mlmake {name}`")

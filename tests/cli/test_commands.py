@@ -358,7 +358,7 @@ def test_what_is_not_built_yet_says_so(mlmake, argv):
     said = mlmake(*argv)
     assert said.code == 2
     assert said.out == ""
-    assert said.err.endswith("is not built yet\n")
+    assert said.err.endswith("is not yet built\n")
     assert argv[0] in said.err
 
 
