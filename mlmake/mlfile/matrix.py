@@ -171,7 +171,7 @@ def _listed(
         return listed
     if isinstance(listed, Mapping) and any(key in listed for key in LATER_KEYS):
         problems.append(
-            Problem(where, "a matrix over files is not built yet", "list the values, or take them from [params]")
+            Problem(where, "a matrix over files is not yet built", "list the values, or take them from [params]")
         )
         return None
     if not isinstance(listed, Mapping) or set(listed) != {"param"} or not isinstance(listed["param"], str):

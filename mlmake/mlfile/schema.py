@@ -16,7 +16,7 @@ SIZE_PATTERN = r"^\s*\d+(\.\d+)?\s*([kKmMgGtTpP]i?)?[bB]?\s*$"
 def says(description: str, form: str, *, pattern: str | None = None, notyet: bool = False) -> Meta:
     """What a key is for, what its value must be, and whether its feature is still to come."""
     return Meta(
-        description=description + (" (Not built yet.)" if notyet else ""),
+        description=description + (" (Not yet built.)" if notyet else ""),
         extra={"form": form, "notyet": notyet},
         extra_json_schema={"pattern": pattern} if pattern else None,
     )
@@ -276,7 +276,7 @@ class TargetTable(Table):
     wait: Annotated[
         str | Positive,
         says(
-            'How many branches to wait for: "all"; "ended", "any" and counts are not built yet.',
+            'How many branches to wait for: "all"; "ended", "any" and counts are not yet built.',
             '"all", "ended", "any", or a whole number from 1 up',
         ),
     ] = "all"
@@ -315,7 +315,7 @@ class TargetTable(Table):
     track: Annotated[
         list[Literal["imports", "files", "packages"]] | UnsetType,
         says(
-            'What to discover while the step runs: "imports"; "files" and "packages" are not built yet.',
+            'What to discover while the step runs: "imports"; "files" and "packages" are not yet built.',
             'an array of "imports", "files", "packages"',
         ),
     ] = UNSET
@@ -343,7 +343,7 @@ class ServeTable(Table):
     aggregate: Annotated[
         str,
         says(
-            'How answers are joined: "mean"; "vote", "first" and functions are not built yet.',
+            'How answers are joined: "mean"; "vote", "first" and functions are not yet built.',
             '"mean", "vote", "first", or a function like "module:function"',
         ),
     ] = "mean"
@@ -358,7 +358,7 @@ class ServeTable(Table):
     method: Annotated[
         str,
         says(
-            'What is called: "auto" takes `predict_proba` if there is one; other methods are not built yet.',
+            'What is called: "auto" takes `predict_proba` if there is one; other methods are not yet built.',
             'a method like "auto" or "predict"',
         ),
     ] = "auto"

@@ -533,9 +533,9 @@ def enough_without_metrics() -> Words:
 
 def key_not_yet(key: str) -> Words:
     """A key whose feature is not built."""
-    return f"`{key}` is not built yet", "leave it out; this version of mlmake cannot honour it"
+    return f"`{key}` is not yet built", "leave it out; this version of mlmake cannot honour it"
 
 
 def value_not_yet(key: str, value: object) -> Words:
     """A value whose feature is not built."""
-    return f"`{key}` = {shown(value)} is not built yet", "leave it out; this version of mlmake cannot honour it"
+    return f"`{key}` = {shown(value)} is not yet built", "leave it out; this version of mlmake cannot honour it"

@@ -166,7 +166,7 @@ def check_kind(headers: Mapping[bytes, bytes]) -> None:
     kind = headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
     # Clients of the binary extension send no type of their own, only the length of the JSON before the tensors.
     if b"inference-header-content-length" in headers:
-        raise Refusal(415, "Inference-Header-Content-Length: the binary tensor extension is not built yet; send JSON")
+        raise Refusal(415, "Inference-Header-Content-Length: the binary tensor extension is not yet built; send JSON")
     if kind != b"application/json":
         raise Refusal(415, f"Content-Type: {kind.decode('latin-1')!r} instead of 'application/json'")
     if headers.get(b"content-encoding", b"identity") != b"identity":

@@ -81,7 +81,7 @@ class Ensemble:
 def join(members: Sequence[Member], aggregate: str = "mean") -> Ensemble:
     """The members as one. Raises `Misfit` if one has other classes, another width or another kind than the first."""
     if aggregate != "mean":
-        raise Misfit(f'aggregate = "{aggregate}" is not built yet; use "mean"')
+        raise Misfit(f'aggregate = "{aggregate}" is not yet built; use "mean"')
     if not members:
         raise Misfit("no models to serve")
     kinds = [kind_of(member) for member in members]

@@ -952,7 +952,7 @@ Mlfile:5:11: the limit
               ^
 hint: results too old to be used cannot be fresh
 
-Mlfile:5:1: `max_age` is not built yet
+Mlfile:5:1: `max_age` is not yet built
     max_age = "1d"
     ^
 hint: leave it out; this version of mlmake cannot honour it
@@ -990,7 +990,7 @@ outputs = ["v"]
 significant = "10%"
 """,
         """\
-Mlfile:4:1: `source` is not built yet
+Mlfile:4:1: `source` is not yet built
     source = "s"
     ^
 hint: leave it out; this version of mlmake cannot honour it
@@ -1087,7 +1087,7 @@ Mlfile:2:7: `run` must be a string or an array of at least one string, not an in
           ^
 """,
     ),
-    "what is not built yet": (
+    "what is not yet built": (
         """\
 [cache]
 remote = "https://cache.example.org"
@@ -1129,142 +1129,142 @@ batch = true
 warmup = "w.json"
 """,
         """\
-Mlfile:2:1: `remote` is not built yet
+Mlfile:2:1: `remote` is not yet built
     remote = "https://cache.example.org"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:3:1: `unused_for` is not built yet
+Mlfile:3:1: `unused_for` is not yet built
     unused_for = "30d"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:4:1: `max_size` is not built yet
+Mlfile:4:1: `max_size` is not yet built
     max_size = "2 GiB"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:6:1: `gpus` is not built yet
+Mlfile:6:1: `gpus` is not yet built
     gpus = 1
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:11:1: `source` is not built yet
+Mlfile:11:1: `source` is not yet built
     source = "data/"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:12:1: `fresh_for` is not built yet
+Mlfile:12:1: `fresh_for` is not yet built
     fresh_for = "1d"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:13:1: `max_age` is not built yet
+Mlfile:13:1: `max_age` is not yet built
     max_age = "2d"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:14:1: `stale_if_error` is not built yet
+Mlfile:14:1: `stale_if_error` is not yet built
     stale_if_error = "3d"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:15:1: `probe` is not built yet
+Mlfile:15:1: `probe` is not yet built
     probe = "records"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:16:1: `significant` is not built yet
+Mlfile:16:1: `significant` is not yet built
     significant = "10%"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:17:1: `enough` is not built yet
+Mlfile:17:1: `enough` is not yet built
     enough = "acc >= 0.9"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:18:1: `ready` is not built yet
+Mlfile:18:1: `ready` is not yet built
     ready = "_SUCCESS"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:19:8: `wait` = "any" is not built yet
+Mlfile:19:8: `wait` = "any" is not yet built
     wait = "any"
            ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:20:1: `carry` is not built yet
+Mlfile:20:1: `carry` is not yet built
     carry = true
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:21:1: `sandbox` is not built yet
+Mlfile:21:1: `sandbox` is not yet built
     sandbox = "strict"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:22:21: `track` = "files" is not built yet
+Mlfile:22:21: `track` = "files" is not yet built
     track = ["imports", "files", "packages"]
                         ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:22:30: `track` = "packages" is not built yet
+Mlfile:22:30: `track` = "packages" is not yet built
     track = ["imports", "files", "packages"]
                                  ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:23:15: `gpus` is not built yet
+Mlfile:23:15: `gpus` is not yet built
     resources = { gpus = 1 }
                   ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:25:11: `glob` is not built yet
+Mlfile:25:11: `glob` is not yet built
     shard = { glob = "data/*" }
               ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:28:8: `wait` = 2 is not built yet
+Mlfile:28:8: `wait` = 2 is not yet built
     wait = 2
            ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:29:22: `from` is not built yet
+Mlfile:29:22: `from` is not yet built
     matrix = [{ part = { from = ":split" } }]
                          ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:32:13: `aggregate` = "vote" is not built yet
+Mlfile:32:13: `aggregate` = "vote" is not yet built
     aggregate = "vote"
                 ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:33:10: `method` = "predict" is not built yet
+Mlfile:33:10: `method` = "predict" is not yet built
     method = "predict"
              ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:34:1: `loader` is not built yet
+Mlfile:34:1: `loader` is not yet built
     loader = "onnx"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:35:1: `inputs` is not built yet
+Mlfile:35:1: `inputs` is not yet built
     inputs = []
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:36:1: `outputs` is not built yet
+Mlfile:36:1: `outputs` is not yet built
     outputs = []
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:37:1: `batch` is not built yet
+Mlfile:37:1: `batch` is not yet built
     batch = true
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:38:1: `warmup` is not built yet
+Mlfile:38:1: `warmup` is not yet built
     warmup = "w.json"
     ^
 hint: leave it out; this version of mlmake cannot honour it
@@ -1287,7 +1287,7 @@ Mlfile:3:8: `wait` must be "all", "ended", "any" or a whole number, not "some"
     wait = "some"
            ^
 
-Mlfile:4:1: `sandbox` is not built yet
+Mlfile:4:1: `sandbox` is not yet built
     sandbox = "strict"
     ^
 hint: leave it out; this version of mlmake cannot honour it

@@ -49,7 +49,7 @@ def test_what_is_not_built_is_said_in_both_places(heading):
     whole_section = heading in ("probe", "batch")
     for key, text in rows(heading).items():
         if not whole_section:
-            marked = "not built yet" in described[key]["description"].lower()
+            marked = "not yet built" in described[key]["description"].lower()
             # `resources` mentions gpus, which is a name inside it
             assert marked == ("**not yet**" in text) or key == "resources", key
 
@@ -67,4 +67,4 @@ def test_the_shown_messages_are_what_is_said():
 
 
 def test_a_description_says_that_it_is_not_built():
-    assert says("What.", "a string", notyet=True).description == "What. (Not built yet.)"
+    assert says("What.", "a string", notyet=True).description == "What. (Not yet built.)"

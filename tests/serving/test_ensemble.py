@@ -103,7 +103,7 @@ def test_misfits_are_named(classifier: Fit, rows: np.ndarray, make: Callable[...
 
 
 def test_another_aggregate_is_not_built_yet(classifier: Fit) -> None:
-    with pytest.raises(Misfit, match='aggregate = "vote" is not built yet; use "mean"'):
+    with pytest.raises(Misfit, match='aggregate = "vote" is not yet built; use "mean"'):
         join([member("a", classifier(0))], "vote")
 
 

@@ -123,7 +123,7 @@ def test_metadata_and_versions(server: Server, client: Client, store: Store, cla
             {"Inference-Header-Content-Length": "2"},
             None,
             415,
-            "Inference-Header-Content-Length: the binary tensor extension is not built yet; send JSON",
+            "Inference-Header-Content-Length: the binary tensor extension is not yet built; send JSON",
         ),
         (
             "/v2",
