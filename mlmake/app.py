@@ -37,6 +37,7 @@ from mlmake.planning.discovered import with_discovered_edges
 from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import Wrong, choose
 from mlmake.planning.selection import chosen_instances
+from mlmake.ports import StateTrouble
 from mlmake.running import mishaps
 from mlmake.running.build import Build, Options, interrupted
 from mlmake.running.order import Surroundings
@@ -157,6 +158,7 @@ class App:
         self.store = FolderStore(_cache_dir(self.root, self.state_dir, graph))
         self.clock = SystemClock()
         self.idle: RunFinished | None = None
+        self._building = False
         self._looked_at, self._order = reading.looked_at, tuple[str, ...]()
 
     @classmethod
@@ -172,15 +174,16 @@ class App:
 
     @cached_property
     def state(self) -> LmdbState | MemoryState:
-        """The records, opened when first needed; those of a folder that cannot be written only to read.
-
-        Raises StateTrouble.
-        """
+        """The records, opened when first needed; where they cannot be written, to read only. Raises StateTrouble."""
         folder = os.path.join(self.state_dir, "state")
-        readonly = not os.access(self.state_dir if os.path.isdir(self.state_dir) else self.root, os.W_OK)
-        if not readonly and not os.path.isdir(self.state_dir):
+        try:
             ignore_itself(self.state_dir)
-        state = open_state(folder, readonly=readonly, rebuild=self.store.remembered)
+            state = open_state(folder, rebuild=self.store.remembered)
+        except (StateTrouble, OSError):
+            if self._building:
+                raise
+            # Only what records must be able to write; of a newer mlmake it is said again.
+            state = open_state(folder, readonly=True, rebuild=self.store.remembered)
         self.notices += state.notices
         return state
 
@@ -237,6 +240,7 @@ class App:
 
     def build(self, words: Sequence[str]) -> Iterator[Event]:
         """Make the targets up to date; waits for another build of this project to end first."""
+        self._building = True
         request = self.request(words)
         ignore_itself(self.state_dir)
         lock = BuildLock(os.path.join(self.state_dir, "lock"))
@@ -255,6 +259,7 @@ class App:
         if killed := end_leftovers(notes):
             yield Warned(began, "", mishaps.left_over(killed))
         yield from (Warned(began, "", text) for text in workspace.recover(state.is_recorded))
+        self.store.tidy()
         live = self.choices.verbose > 0
         preload = self.graph.project.preload
         executor = DispatchExecutor(

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from mlmake.host.removal import remove
 
+_STAGE = "stage-"
+"""How the names of folders begin in which something new is made: they hold nobody's only copy."""
+
 
 class Leftover(NamedTuple):
     """The leader of a step's session that a killed mlmake left; `started` in clock ticks since the boot."""
@@ -54,8 +57,7 @@ class Aside:
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                folder, _, _ = output.rstrip("/").rpartition("/")
-                place = os.path.join(folder, f".mlmake-aside-{os.getpid()}-{next(self._numbers)}")
+                place = self._beside(output)
                 self._write({"do": "elsewhere", "job": job, "output": output, "place": place})
                 stay.moved[output] = place
                 os.rename(self._at(output), self._at(place))
@@ -73,6 +75,21 @@ class Aside:
             self._write({"do": "end", "job": job})
             for place in stay.moved.values():
                 remove(self._at(place))
+
+    def replace(self, output: str, make: Callable[[str], None]) -> None:
+        """Put what `make` makes, at the absolute path it is given, in the place of an output: whole or not at all.
+
+        Raises OSError, and what `make` raises.
+        """
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            self._replace(self._at(output), make, f"{self.folder}/{_STAGE}{os.getpid()}-{next(self._numbers)}")
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            place = self._beside(output)
+            self._write({"do": "stage", "place": place})
+            self._replace(self._at(output), make, self._at(place))
 
     def note_process(self, job: str, pid: int, started: int) -> None:
         """A step runs as this session leader, started at this many clock ticks after the boot."""
@@ -96,6 +113,8 @@ class Aside:
             elif self._put_back(stay):
                 names = ", ".join(stay.outputs)
                 told.append(f"a build was killed while it made {names}: what was there before is back")
+        for place in self._litter():
+            remove(place)
         with suppress(FileNotFoundError):
             os.unlink(self.journal)
         self.close()
@@ -115,6 +134,46 @@ class Aside:
         while os.path.lexists(place := f"{self.folder}/{os.getpid()}-{next(self._numbers)}"):
             pass
         return place.removeprefix(self.root.rstrip("/") + "/")
+
+    def _beside(self, output: str) -> str:
+        """A place as in the journal on the disk of an output."""
+        folder, _, _ = output.rstrip("/").rpartition("/")
+        return os.path.join(folder, f".mlmake-aside-{os.getpid()}-{next(self._numbers)}")
+
+    def _replace(self, target: str, make: Callable[[str], None], stage: str) -> None:
+        new, old = f"{stage}/new", f"{stage}/old"
+        os.mkdir(stage)
+        try:
+            make(new)
+            if os.path.isdir(new) or (os.path.isdir(target) and not os.path.islink(target)):
+                with suppress(FileNotFoundError):
+                    os.rename(target, old)
+                try:
+                    os.rename(new, target)
+                except BaseException:
+                    if os.path.lexists(old):
+                        os.rename(old, target)
+                    raise
+                remove(old)
+            else:
+                os.replace(new, target)
+            os.rmdir(stage)
+        except BaseException:
+            remove(stage)
+            raise
+
+    def _litter(self) -> Iterator[str]:
+        """What was dropped or half made when the kill came."""
+        for line in self._lines():
+            match line:
+                case {"do": "start", "moved": dict(moved)}:
+                    yield from (self._at(place) for place in moved.values())
+                case {"do": "elsewhere" | "stage", "place": str(place)}:
+                    yield self._at(place)
+                case _:
+                    pass  # nothing that takes room
+        with suppress(FileNotFoundError):
+            yield from (f"{self.folder}/{name}" for name in os.listdir(self.folder) if name.startswith(_STAGE))
 
     def _write(self, line: dict[str, object]) -> None:
         if self._descriptor is None:

@@ -1,7 +1,6 @@
 """The project's files: what is at a path, and outputs aside, kept and put back; it does not know why."""
 
 import errno
-import itertools
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from mlmake.host.aside import Aside, Leftover
 from mlmake.host.eyes import DISK
 from mlmake.host.globbing import matching
 from mlmake.host.hashing import Progress, hash_file, not_regular, stamp_of
-from mlmake.model.digest import MISSING, Digest, Stamp, Version
+from mlmake.model.digest import MISSING, Digest, ObjectName, Stamp, Version
 from mlmake.model.trace import Product
 from mlmake.model.tree import Entry, NotContent, entries, folder_digest
 from mlmake.ports import Clock, ContentStore, DamagedObject, OutsideProject, Stamped, StampStore
@@ -39,7 +38,6 @@ class LocalWorkspace:
         self._known: dict[str, Stamped | None] = {}
         self._new: dict[str, Stamped] = {}
         self._outputs: dict[str, tuple[str, ...]] = {}
-        self._numbers = itertools.count()
 
     # Looking
 
@@ -105,16 +103,13 @@ class LocalWorkspace:
 
     def write(self, path: str, content: bytes) -> None:
         """See `Workspace.write`. Raises OutsideProject too."""
-        place = self._inside(path)
-        fresh = f"{os.path.dirname(place)}/.mlmake-{os.getpid()}-{next(self._numbers)}-w"
-        try:
-            with open(fresh, "wb") as file:
+        self._inside(path)
+
+        def make(place: str) -> None:
+            with open(place, "wb") as file:
                 file.write(content)
-            os.replace(fresh, place)
-        except BaseException:
-            if os.path.lexists(fresh):
-                os.unlink(fresh)
-            raise
+
+        self._aside.replace(path, make)
         self.forget((path,))
 
     def clear(self, job: str, outputs: Sequence[str], keep: Sequence[str]) -> None:
@@ -160,13 +155,14 @@ class LocalWorkspace:
 
     def restore(self, products: Sequence[Product], store: ContentStore) -> None:
         """See `Workspace.restore`. Raises OutsideProject too."""
-        wanted = [(product, self._inside(product.path)) for product in products if self._differs(product)]
-        for product, _ in wanted:
+        wanted = [product for product in products if self._differs(product)]
+        for product in wanted:
+            self._inside(product.path)
             if product.object is None or not store.has(product.object):
                 raise DamagedObject(f"the bytes of {product.path} are not in the store")
-        for product, place in wanted:
-            if product.object is not None:
-                store.place(product.object, place + "/" if product.path.endswith("/") else place)
+        for product in wanted:
+            if (name := product.object) is not None:
+                self._aside.replace(product.path, _placing(store, name, "/" if product.path.endswith("/") else ""))
                 self.forget((product.path,))
                 # Verified by its strong name on the way, so its digest needs no second reading.
                 self._looks[product.path] = product.digest
@@ -284,6 +280,10 @@ class LocalWorkspace:
 
     def _now_ns(self) -> int:
         return int(self._clock.now() * 1e9)
+
+
+def _placing(store: ContentStore, name: ObjectName, end: str) -> Callable[[str], None]:
+    return lambda place: store.place(name, place + end)
 
 
 def _holds(known: Stamped, status: os.stat_result) -> bool:

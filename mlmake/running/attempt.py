@@ -1,5 +1,6 @@
 """One attempt of one action from clearing its outputs to having them kept; it does not know what is built next."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -122,11 +123,19 @@ def _metrics(action: Action, workspace: Workspace) -> dict[str, float]:
     if path is None:
         return {}
     try:
-        return flatten(workspace.read(path))
+        return {name: _as_float(number) for name, number in flatten(workspace.read(path)).items()}
     except NotMetrics as error:
         raise NotMetrics(f"its metrics {path} cannot be read: {error}") from error
     except OSError as error:
         raise NotMetrics(f"its metrics {path} cannot be read: {error.strerror}") from error
+
+
+def _as_float(number: float) -> float:
+    """As it will be remembered, so that a result says the same before and after."""
+    try:
+        return float(number)
+    except OverflowError:  # an integer may have any number of digits
+        return math.inf if number > 0 else -math.inf
 
 
 def _keep(action: Action, workspace: Workspace, store: ContentStore | None) -> tuple[tuple[Product, ...], str | None]:

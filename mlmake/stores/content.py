@@ -4,8 +4,10 @@ import errno
 import itertools
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from threading import Lock
 
 from blake3 import blake3
@@ -24,6 +26,9 @@ from mlmake.stores.swapping import beside, remove_tree, swap
 
 _FOLDER = ".folder"
 """What follows the name of an object that is a folder's manifest."""
+
+_DAY = 86_400.0
+"""Seconds."""
 
 # objects/ab/ab12…          the bytes of a file, 0444 (0555 if it was executable)
 # objects/ab/ab12….folder   the manifest of a folder
@@ -106,6 +111,14 @@ class FolderStore:
         """See `ContentStore.remembered`."""
         found = [trace for path in self._records() if (trace := _read_record(path)) is not None]
         return sorted(found, key=lambda trace: (trace.order, trace.ended))
+
+    def tidy(self) -> None:
+        """Remove what killed processes left half made; what cannot be removed stays."""
+        with suppress(FileNotFoundError, PermissionError), os.scandir(f"{self.folder}/tmp") as found:
+            for entry in found:
+                with suppress(OSError):
+                    if _is_abandoned(entry):
+                        os.unlink(entry.path)
 
     def record_path(self, trace: Trace) -> str:
         """Where the plain record of this result is."""
@@ -207,7 +220,7 @@ class FolderStore:
     def _fresh(self) -> str:
         with self._trouble():
             self._make(f"{self.folder}/tmp")
-        return f"{self.folder}/tmp/{os.getpid()}-{next(self._numbers)}"
+        return f"{self.folder}/tmp/{_here()}-{os.getpid()}-{next(self._numbers)}"
 
     def _make(self, folder: str) -> None:
         if folder not in self._made:
@@ -295,6 +308,30 @@ class FolderStore:
 def _remove(path: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(path)
+
+
+@cache
+def _here() -> str:
+    """Where process numbers mean the same: this machine, this container."""
+    try:
+        inside = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        inside = ""
+    return xxh3_64_hexdigest(os.fsencode(f"{os.uname().nodename} {inside}"))
+
+
+def _is_abandoned(entry: "os.DirEntry[str]") -> bool:
+    """Whether the process that made a temporary file is gone; one of another machine after a day."""
+    where, _, rest = entry.name.partition("-")
+    pid = rest.partition("-")[0]
+    if where == _here() and pid.isdigit():
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _DAY
 
 
 def _start_writing(descriptor: int) -> None:
