@@ -27,7 +27,7 @@ from mlmake.mlfile.document import Document, load_document
 from mlmake.mlfile.handed import Handed
 from mlmake.mlfile.parameters import Parameters, merge_parameters
 from mlmake.mlfile.problems import Problem, render
-from mlmake.model.event import Event, RunFinished, Warned
+from mlmake.model.event import Event, Hashing, RunFinished, Warned
 from mlmake.model.graph import Graph, Leaf, Made, Part
 from mlmake.model.plan import Plan, Request
 from mlmake.model.release import Release, ReleasedModel
@@ -152,6 +152,7 @@ class App:
         self.choices, self.graph = choices, graph
         self.document, self.parameters, self.doubts = reading.document, reading.parameters, reading.doubts
         self.notices: list[str] = []
+        self.listener: Callable[[Event], None] = lambda event: None
         self.tell_waiting: Callable[[str], None] = self.notices.append
         self.state_dir = os.environ.get("MLMAKE_STATE_DIR") or os.path.join(self.root, ".mlmake")
         self.runs_folder = os.path.join(self.state_dir, "runs")
@@ -178,7 +179,7 @@ class App:
         folder = os.path.join(self.state_dir, "state")
         try:
             ignore_itself(self.state_dir)
-            state = open_state(folder, rebuild=self.store.remembered)
+            state: LmdbState | MemoryState = open_state(folder, rebuild=self.store.remembered)
         except (StateTrouble, OSError):
             if self._building:
                 raise
@@ -196,12 +197,17 @@ class App:
             clock=self.clock,
             aside=os.path.join(self.state_dir, "aside"),
             rehash=self.choices.rehash,
+            progress=lambda path, done, total: self.listener(Hashing(self.clock.now(), path, done, total)),
         )
 
     @property
     def memory(self) -> Memory:
         """What is remembered."""
         return self.state
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Tell `listener` at once, from whatever thread, what cannot wait its turn: that something big is hashed."""
+        self.listener = listener
 
     def snapshot(self) -> Snapshot:
         """One look at the world, now."""

@@ -34,7 +34,13 @@ def build(
     with opened(settings, frozen=frozen, **chosen, **how) as app:
         if dry_run:
             return show_plan(app.graph, app.plan(targets), settings)
-        code = follow(app.build(targets), settings=settings, root=app.root, runs_folder=app.runs_folder)
+        code = follow(
+            app.build(targets),
+            settings=settings,
+            root=app.root,
+            runs_folder=app.runs_folder,
+            listen=app.listen,
+        )
         if not code and not settings.json:
             leave(app, sys.argv[1:], quiet=settings.quiet)
         return code

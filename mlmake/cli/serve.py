@@ -48,7 +48,7 @@ def serve(
     with closing(Signals()) as signals, opened(settings, **chosen) as app:
         wanted = pick(list(app.graph.serves), names)
         try:
-            server = Server(host, port, wanted, token=os.environ.get("MLMAKE_TOKEN") or None)
+            server = Server(host, port, wanted, token=os.environ.get("MLMAKE_TOKEN") or None, root=app.root)
         except CannotListen as error:
             return say(str(error), MACHINE)
         try:
@@ -56,7 +56,13 @@ def serve(
                 print(f"serving {', '.join(wanted)} at {server.url}", flush=True)
             if not no_build:
                 words = [word for name in wanted for word in needs(app.graph.serves[name])]
-                code = follow(app.build(words), settings=settings, root=app.root, runs_folder=app.runs_folder)
+                code = follow(
+                    app.build(words),
+                    settings=settings,
+                    root=app.root,
+                    runs_folder=app.runs_folder,
+                    listen=app.listen,
+                )
                 if code > FAILED:
                     return code
             return answer(app, server, wanted, settings, signals=signals)

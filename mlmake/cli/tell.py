@@ -3,16 +3,18 @@
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mlmake.cli.ending import FAILED, INTERRUPTED, NOT_UP_TO_DATE, bug, hush
 from mlmake.cli.settings import Settings
 from mlmake.executors.log import tail
-from mlmake.model.event import Event, RunFinished, TargetStarted
+from mlmake.model.event import Event, Hashing, RunFinished, TargetStarted
+from mlmake.model.units import show_bytes
 from mlmake.views.journal import Journal
 from mlmake.views.jsonl import line
 from mlmake.views.plain import Plain
+from mlmake.views.screen import printable
 
 if TYPE_CHECKING:
     from mlmake.views.live import Live
@@ -28,11 +30,13 @@ class Teller:
         self._json = settings.json
         self._screen = settings.screen(sys.stderr)
         self._root = root
+        self._quiet = settings.quiet
         self._plain = Plain(self._screen, tail=self._last_lines, verbose=settings.verbose > 0, quiet=settings.quiet)
         self._may_live = not settings.quiet and not settings.json and moves(sys.stderr)
         self._live: Live | None = None
         self._before: list[Event] = []
         self._gone = False
+        self._hashed: set[str] = set()
 
     def take(self, event: Event) -> None:
         """Show one event."""
@@ -48,6 +52,8 @@ class Teller:
                     self.close()
             elif self._may_live and isinstance(event, TargetStarted):
                 self._go_live(event)
+            elif isinstance(event, Hashing):
+                self._tell_hashing(event)
             else:
                 self._before.append(event)
                 for text in self._plain.lines(event):
@@ -68,6 +74,16 @@ class Teller:
             except OSError:
                 self._gone = True
                 hush()
+
+    def _tell_hashing(self, event: Hashing) -> None:
+        """Before anything runs: a line that is redrawn on a terminal, elsewhere one line a file."""
+        if self._may_live:
+            share = f"hashing {printable(event.path)}: {event.done * 100 // max(1, event.total)} %"
+            sys.stderr.write("\r\x1b[K" + (share if event.done < event.total else ""))
+            sys.stderr.flush()
+        elif event.path not in self._hashed and not self._quiet:
+            self._hashed.add(event.path)
+            sys.stderr.write(f"hashing {printable(event.path)}, {show_bytes(event.total)}\n")
 
     def _go_live(self, event: Event) -> None:
         # Slow, and only once something runs on a terminal.
@@ -96,9 +112,18 @@ class Teller:
             return (f"the log cannot be read: {error}",)
 
 
-def follow(events: Iterable[Event], *, settings: Settings, root: str, runs_folder: str) -> int:
-    """Show a build to its end and give the exit code for how it went."""
+def follow(
+    events: Iterable[Event],
+    *,
+    settings: Settings,
+    root: str,
+    runs_folder: str,
+    listen: Callable[[Callable[[Event], None]], object] | None = None,
+) -> int:
+    """Show a build to its end and give the exit code for how it went; `listen` takes who hears what cannot wait."""
     teller = Teller(settings, root=root)
+    if listen:
+        listen(teller.take)
     end: RunFinished | None = None
     with Journal(runs_folder) as journal:
         try:
