@@ -134,9 +134,9 @@ def _includes(path: str) -> Sequence[str]:
     """The absolute paths that an Mlfile includes; none if it cannot be read."""
     folder, name = os.path.split(path)
 
-    def read(inner: str) -> bytes | None:
+    def read(inner: str) -> bytes:
         if inner != name:
-            return None
+            return b""  # what it includes is asked for by name only
         with open(path, "rb") as file:
             return file.read()
 
