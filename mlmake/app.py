@@ -24,6 +24,7 @@ from mlmake.host.project import Located, NoProject, locate
 from mlmake.host.signals import interrupts
 from mlmake.mlfile.build import build_graph
 from mlmake.mlfile.document import Document, load_document
+from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.handed import Handed
 from mlmake.mlfile.parameters import Parameters, merge_parameters
 from mlmake.mlfile.problems import Problem, render
@@ -87,7 +88,6 @@ class Reading:
     graph: Graph
     document: Document
     parameters: Parameters
-    doubts: tuple[Problem, ...]
     looked_at: tuple[str, ...]
 
 
@@ -123,7 +123,7 @@ def read_project(located: Located, choices: Choices) -> Reading:
     problems += wrong
     if graph is None or problems:
         raise _mistakes(problems, {**document.texts, **parameters.texts})
-    return Reading(graph, document, parameters, (), (*looked_at, *finder.tried))
+    return Reading(graph, document, parameters, (*looked_at, *finder.tried))
 
 
 def _mistakes(problems: Sequence[Problem], texts: dict[str, str]) -> MlfileMistakes:
@@ -150,7 +150,7 @@ class App:
     def __init__(self, located: Located, choices: Choices, graph: Graph, reading: "Reading") -> None:
         self.root, self.name = located.root, located.name
         self.choices, self.graph = choices, graph
-        self.document, self.parameters, self.doubts = reading.document, reading.parameters, reading.doubts
+        self.document, self.parameters = reading.document, reading.parameters
         self.notices: list[str] = []
         self.listener: Callable[[Event], None] = lambda event: None
         self.tell_waiting: Callable[[str], None] = self.notices.append
@@ -199,6 +199,12 @@ class App:
             rehash=self.choices.rehash,
             progress=lambda path, done, total: self.listener(Hashing(self.clock.now(), path, done, total)),
         )
+
+    @property
+    def doubts(self) -> list[Problem]:
+        """What in the Mlfile looks like an oversight."""
+        tables = self.document.table.target
+        return [doubt for name, table in tables.items() for doubt in find_doubts(name, table, self.graph)]
 
     @property
     def memory(self) -> Memory:
