@@ -238,8 +238,8 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "a failed step leaves half its outputs",
         ATTEMPT,
-        "    if not ended.succeeded:\n        workspace.put_back(job)",
-        "    if not ended.succeeded:\n        workspace.settle(job)",
+        "    elif not attempted.succeeded:\n        workspace.put_back(job)",
+        "    elif not attempted.succeeded:\n        workspace.settle(job)",
         FAILURE,
     ),
     Mutation(

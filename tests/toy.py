@@ -227,7 +227,7 @@ def manifest(design: Design, step: Step, files: Files) -> dict[str, object] | No
                 "keys": {} if key is None else {"k": key},
                 "rank": 1,
                 "outputs": outputs,
-                "metrics": {"v": value},
+                "metrics": {"v": float(value)},
             }
         ]
     }
