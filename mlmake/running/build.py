@@ -429,7 +429,7 @@ class Build:
         )
         trace = self.results[name] = self.ledger.record(trace, job=standing.job_id, keep=action.policy.cache)
         self._settle(name, Outcome.RAN, _settled(trace))
-        self.ledger.say(self._finished(name, seconds=ended.seconds, metrics=trace.metrics))
+        self.ledger.say(self._finished(name, seconds=ended.seconds, metrics=trace.metrics, code=ended.code))
 
     def _fail(self, name: str, outcome: Outcome, detail: str, done: Attempted | None = None) -> Iterator[Event]:
         """A bad outcome: note it, tell it, block what is behind it, and stop as `on_error` says."""
