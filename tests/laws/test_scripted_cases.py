@@ -405,6 +405,28 @@ def test_a_step_that_overwrites_its_own_input_is_disturbed() -> None:
     assert world.build().outcomes() == {"a": Outcome.DISTURBED}
 
 
+def test_an_input_that_moves_before_the_start_is_judged_again() -> None:
+    """It had not been read yet, so nothing is disturbed: the step runs once, on what is there now."""
+    world = World((Step(name="a", refs=(S0,)), Step(name="y", refs=(S1,), divisor=1)))
+    world.movers["a"] = ("data/s1", 5)
+    told = world.build(jobs=1)
+    assert told.outcomes() == {"a": Outcome.RAN, "y": Outcome.RAN}
+    assert told.executed == ["a", "y"]
+    assert world.disk.files["out/y.json"] == text_of(5)
+    world.movers.clear()
+    assert not world.build().executed
+
+
+def test_an_input_moved_back_before_the_start_needs_no_run() -> None:
+    world = World((Step(name="a", refs=(S0,), params=("p0",)), Step(name="y", refs=(S1,), divisor=1)))
+    world.build()
+    world.params["p0"] = 4
+    world.edit("data/s1", 5)
+    world.movers["a"] = ("data/s1", 1)
+    told = world.build(jobs=1)
+    assert told.outcomes() == {"a": Outcome.RAN, "y": Outcome.SKIPPED}
+
+
 def test_a_selection_with_none_in_its_limits_fails_and_what_follows_is_blocked() -> None:
     steps = (
         Step(name="f", refs=(S0,), fan=2),
@@ -431,6 +453,14 @@ def test_the_same_choice_cuts_off() -> None:
     world.params["p0"] = 2
     told = world.build()
     assert told.ran == {"f", "best"} and told.outcomes()["c"] is Outcome.SKIPPED
+
+
+def test_an_exit_code_is_told_of_what_ran_only() -> None:
+    world = World((Step(name="a", refs=(S0,)), Step(name="b", refs=(S1,))))
+    world.build(("a",))
+    assert {n: e.exit_code for n, e in world.build().ended.items()} == {"a": None, "b": 0}
+    world.broken.add("b")
+    assert world.build(forced=("b",)).ended["b"].exit_code == 1
 
 
 def test_a_missing_source_fails_with_its_name() -> None:
