@@ -90,6 +90,8 @@ class Attempt:
 
     def run(self, start: Start) -> Ended:
         """From the log to the verdict."""
+        if os.path.lexists(self.job.log):
+            self._clear()
         try:
             log = Log(self.job.log, self.job.id, secrets=self.job.secrets, say=self._remark if self._live else None)
         except OSError as error:
@@ -97,7 +99,6 @@ class Attempt:
                 f"{self.job.log}: the log cannot be written: {error.strerror}; free the disk or mend the permissions"
             )
         try:
-            self._clear()
             try:
                 process = start(self)
             except NotStarted as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from mlmake.executors import descendants
 from mlmake.executors.attempt import Attempt, Attempts, NoteProcess, NotStarted, Started
+from mlmake.executors.direct import program, without_shell
 from mlmake.model.job import Ended, Job, Process, Remark
 
 
@@ -74,8 +75,11 @@ def start_process(argv: Sequence[str], env: dict[str, str], *, cwd: str, inherit
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     try:
+        argv = without_shell(argv, env)
         popen = subprocess.Popen(
             argv,
+            # Found once and not anew in every folder of PATH by every child.
+            executable=program(argv[0], env.get("PATH")),
             stdin=subprocess.DEVNULL,
             stdout=out_end,
             stderr=err_end,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Lock
+from urllib.parse import quote
 
 from blake3 import blake3
 from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
@@ -32,7 +33,7 @@ _DAY = 86_400.0
 
 # objects/ab/ab12…          the bytes of a file, 0444 (0555 if it was executable)
 # objects/ab/ab12….folder   the manifest of a folder
-# records/ab/….json         what a run made, for people and for rebuilding the state
+# records/RUN/….json        what a run made, for people and for rebuilding the state
 # tmp/                      what is not whole or not yet on the disk
 
 
@@ -102,10 +103,15 @@ class FolderStore:
             raise
 
     def remember(self, trace: Trace) -> None:
-        """See `ContentStore.remember`; durable after `sync`."""
-        final = self.record_path(trace)
+        """See `ContentStore.remember`.
+
+        Neither renamed into place nor flushed: a torn one is not read, and it is missed only if the state is lost too.
+        """
+        path = self.record_path(trace)
         with self._trouble():
-            self._put(final, trace_to_json(trace), 0o644)
+            self._make(os.path.dirname(path))
+            with suppress(FileExistsError), open(path, "xb") as file:
+                file.write(trace_to_json(trace))
 
     def remembered(self) -> Iterable[Trace]:
         """See `ContentStore.remembered`."""
@@ -123,7 +129,7 @@ class FolderStore:
     def record_path(self, trace: Trace) -> str:
         """Where the plain record of this result is."""
         which = xxh3_64_hexdigest(repr((trace.key, trace.action, trace.run, trace.ended)).encode("utf-8", "replace"))
-        return f"{self.folder}/records/{trace.recipe[:2]}/{trace.recipe}-{which}.json"
+        return f"{self.folder}/records/{quote(trace.run, safe='')}/{trace.recipe}-{which}.json"
 
     def drop(self, name: ObjectName) -> None:
         """Remove an object, if it is there. Its files, if it is a folder, stay: others may share them."""
