@@ -56,6 +56,7 @@ class TargetFinished:
     """An action has ended for this build. `seconds` is its run time, 0 if nothing ran; `saved` what skipping spared.
 
     `detail` is one sentence for a bad outcome (what went wrong and what to do), `log` where its output is.
+    `losers` are the candidates that a selection did not choose, none for all else.
     """
 
     time: float
@@ -69,6 +70,7 @@ class TargetFinished:
     saved: float = 0
     detail: str | None = None
     log: str | None = None
+    losers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

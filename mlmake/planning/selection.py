@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mlmake.model.graph import Action, Select
 from mlmake.model.trace import Trace
+from mlmake.planning.request import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +62,25 @@ def enter(
 def choose(select: Select, entrants: Sequence[Entrant]) -> Choice:
     """The best `top` in each group of `per`; ties keep the order of the entrants. Raises NothingToSelect."""
     warnings, candidates = [], []
+    groups: dict[tuple[str, ...], list[tuple[float, Entrant]]] = {}
     for entrant in entrants:
+        members = groups.setdefault(tuple(str(entrant.action.keys.get(k)) for k in select.per), [])
         value = entrant.metrics.get(select.by)
         if value is None or math.isnan(value):
             have = "is not a number" if value is not None else "is missing"
             warnings.append(f"{entrant.action.id} is no candidate: its metric {select.by} {have}")
         else:
             candidates.append((value, entrant))
+            members.append((value, entrant))
     if not candidates:
         raise NothingToSelect(_no_metric(select, entrants))
-    groups: dict[tuple[str, ...], list[tuple[float, Entrant]]] = {}
-    for value, entrant in candidates:
-        groups.setdefault(tuple(str(entrant.action.keys.get(k)) for k in select.per), []).append((value, entrant))
     selected: list[tuple[int, Entrant]] = []
     for group, members in groups.items():
         allowed = [(v, e) for v, e in members if _within(v, select)]
         if not allowed and select.per:
             shown = ", ".join(f"{k}={v}" for k, v in zip(select.per, group, strict=True))
-            warnings.append(f"no entry for {shown}: none is within the limits of {select.by}")
+            why = f"is within the limits of {select.by}" if members else f"has the metric {select.by}"
+            warnings.append(f"no entry for {shown}: none {why}")
         allowed.sort(key=lambda pair: pair[0], reverse=select.order == "max")
         selected += [(rank, e) for rank, (_, e) in enumerate(allowed[: select.top], start=1)]
     if not selected:
@@ -132,7 +134,9 @@ def _no_metric(select: Select, entrants: Sequence[Entrant]) -> str:
     offered = sorted({name for entrant in entrants for name in entrant.metrics})
     if not offered:
         return f"no instance has the metric {select.by}: name the output with the metrics by `metrics = …`"
-    return f"no instance has the metric {select.by}; there are {', '.join(offered)}"
+    meant = nearest(select.by, offered)
+    hint = f"did you mean {meant}? " if meant else ""
+    return f"no instance has the metric {select.by}: {hint}there are {', '.join(offered)}"
 
 
 def _out_of_limits(select: Select, candidates: Sequence[tuple[float, Entrant]]) -> str:

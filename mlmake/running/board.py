@@ -39,6 +39,7 @@ class Standing:
     job: Job | None = None
     cancelled: bool = False
     outcome: Outcome | None = None
+    losers: tuple[str, ...] | None = None
 
 
 class Board:

@@ -268,16 +268,21 @@ class Build:
         """A selection as an attempt: it reads recorded metrics and writes the manifest."""
         select = action.command
         assert isinstance(select, Select), "only a selection selects"
+        begun = self.clock.monotonic()
         entrants, left_out = enter(select, self.graph.actions, self.results)
+        try:
+            choice = choose(select, entrants)
+        except NothingToSelect as error:
+            nobody = Ended(How.NOT_STARTED, None, self.clock.monotonic() - begun, detail=str(error))
+            return lambda: nobody
+        self.board[action.id].losers = choice.losers
+        detail = "; ".join((*left_out, *choice.warnings)) or None
 
         def execute() -> Ended:
-            begun = self.clock.monotonic()
             try:
-                choice = choose(select, entrants)
                 self.workspace.write(action.outputs[0].path, choice.manifest)
-            except (NothingToSelect, OSError) as error:
-                return Ended(How.EXITED, 1, self.clock.monotonic() - begun, detail=str(error))
-            detail = "; ".join((*left_out, *choice.warnings)) or None
+            except OSError as error:
+                return Ended(How.NOT_STARTED, None, self.clock.monotonic() - begun, detail=str(error))
             return Ended(How.EXITED, 0, self.clock.monotonic() - begun, detail=detail)
 
         return execute
@@ -520,6 +525,7 @@ class Build:
             saved=saved,
             detail=detail,
             log=standing.job.log if standing.job else None,
+            losers=standing.losers,
         )
 
     def _failure(self, name: str, outcome: str, code: int | None) -> Failure:

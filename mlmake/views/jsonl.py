@@ -64,6 +64,8 @@ def fields(event: Event) -> dict[str, Json]:
                 "log": event.log,
             }
         case TargetFinished():
+            # A selection has waited for all, so its set is complete.
+            chosen = {} if event.losers is None else {"losers": list(event.losers), "complete": True}
             return {
                 "event": "target-finished",
                 "time": event.time,
@@ -77,6 +79,7 @@ def fields(event: Event) -> dict[str, Json]:
                 "saved_seconds": event.saved,
                 "detail": event.detail,
                 "log": event.log,
+                **chosen,
             }
         case OutputText():
             return {
