@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from oracle import leaves, noisy, outputs_at, reads
+from oracle import leaves, outputs_at, reads
 from strategies import Do
 from toy import MODULES, PARAMS, SIZE, SOURCES, number_in, step_of, version_of
 from world import Told, World
@@ -187,8 +187,3 @@ def check_summary(world: World, told: Told) -> None:
     assert over.skipped == outcomes.count(Outcome.SKIPPED)
     assert over.blocked == outcomes.count(Outcome.BLOCKED)
     assert (over.outcome == "ok") == (set(outcomes) <= GOOD and over.signal is None), over
-
-
-def is_tainted(world: World) -> set[str]:
-    """Instances with values that a clean build would not give again."""
-    return noisy(world.design)

@@ -12,14 +12,11 @@ from toy import (
     compute,
     graph_of,
     id_of,
-    inputs_of,
     project,
     step_of,
     text_of,
-    version_of,
 )
 
-from mlmake.model.digest import Digest
 from mlmake.model.event import GOOD, Event, Outcome, RunFinished, TargetFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph
 from mlmake.model.job import Ended, FunctionCall, How, Job, PathText
@@ -289,10 +286,3 @@ def essence(trace: Trace) -> tuple[object, ...]:
     """What a result says of the work, not of when it was done."""
     outputs = tuple((p.path, p.digest) for p in trace.outputs)
     return trace.action, trace.recipe, trace.inputs, trace.discovered, outputs, tuple(trace.metrics.items())
-
-
-def keyed(world: World, name: str) -> dict[str, Digest | object]:
-    """The declared inputs of an instance as they are on disk now."""
-    step, key = step_of(world.design, name)
-    files = world.disk.files
-    return {path: version_of(files, path) for path in inputs_of(world.design, step, key, files)}
