@@ -86,7 +86,8 @@ def commands(fence: Fence) -> list[Said]:
 class Reader:
     """Somebody who follows a page in an empty folder, with the checkout's mlmake; to be closed in the end."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
+        folder.mkdir(exist_ok=True)
         self.top = folder.resolve()
         self.here = self.top
         self.code = 0
@@ -96,6 +97,7 @@ class Reader:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "HOME": str(self.top),
             "LC_ALL": "C.UTF-8",
+            **environment,
         }
 
     def write(self, path: str, text: str) -> None:
@@ -191,7 +193,7 @@ def fetched(command: str, here: Path) -> str:
 
 _VARYING = [
     (r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN"),
-    (r"\b[0-9a-f]{12,64}\b", "DIGEST"),
+    (r"\b([0-9a-f]{12,64}|(?=\w*[a-f])[0-9a-f]{8})\b", "DIGEST"),
     (r"\b[0-9a-f]{4}…", "DIGEST"),
     (r"\b\d+ h \d\d min\b|\b\d+ min \d\d s\b|\b\d+(\.\d+)? s\b", "TIME"),
     (r", saved TIME|; the runs took TIME of work last time", ""),
@@ -256,10 +258,8 @@ def rewrite(page: Path) -> None:
                     reader.write(fence.file, fence.text)
                 for said in commands(fence) if fence.language == "console" else ():
                     printed = reader.type(said)
-                    parts += [
-                        text[at : said.start],
-                        printed if printed.endswith("\n") or not printed else f"{printed}\n",
-                    ]
+                    ended = printed if printed.endswith("\n") or not printed else f"{printed}\n"
+                    parts += [text[at : said.start], ended]
                     at = said.end
         finally:
             reader.close()
