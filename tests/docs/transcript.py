@@ -206,7 +206,7 @@ _VARYING = [
     (r"(is answered by|\"models\":) ?.*?(?=\}|$)", r"\1 MODELS"),
     (r"[ \t]+", " "),
 ]
-_FINISHED = re.compile(r"[✓↺] (ran|restored) ")
+_FINISHED = re.compile(r"[✓↺○] (ran|restored|blocked) ")
 
 
 def settled(text: str) -> list[str]:
