@@ -99,6 +99,9 @@ def stage(monkeypatch, tmp_path):
                 raise Usage(chosen.message)
             return SimpleNamespace(actions=chosen)
 
+        def listen(self, listener):
+            pass
+
         def build(self, words):
             stage.asked.append(("build", tuple(words)))
             for event in stage.events:

@@ -40,10 +40,10 @@ def test_no_more_threads_than_its_size_and_no_more_than_needed(crew):
         names.append(threading.current_thread().name)
         gate.wait()
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for n in range(5):
         crew.submit(str(n), work)
-    assert threading.active_count() == before + 2
+    assert len(set(threading.enumerate()) - before) == 2
     gate.set()
     assert {crew.get(5).task for _ in range(5)} == set("01234")
     assert len(set(names)) == 2
@@ -51,11 +51,11 @@ def test_no_more_threads_than_its_size_and_no_more_than_needed(crew):
 
 def test_an_idle_thread_is_used_again():
     crew = ThreadCrew(8)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for n in range(20):
         crew.submit(str(n), lambda: None)
         assert crew.get(5) == Done(str(n), None)
-    assert threading.active_count() == before + 1
+    assert len(set(threading.enumerate()) - before) == 1
     crew.close()
 
 
