@@ -27,10 +27,10 @@ class Ledger:
         self._unsaid: list[Event] = []
         self._unsettled: list[str] = []
 
-    def record(self, trace: Trace, *, job: str, keep: bool) -> Trace:
+    def record(self, trace: Trace, *, job: str) -> Trace:
         """A success: the newest result of its action. `job` names what was moved aside for it."""
         trace = self.traces.record(trace)
-        if keep and self.caching:
+        if self.caching:
             try:
                 self.store.remember(trace)
             except StoreTrouble as trouble:
@@ -71,7 +71,8 @@ class Ledger:
         if self.due is None or (only_due and self.clock.monotonic() < self.due):
             return
         self.due = None
-        if self.caching and self._unsettled:
+        # Also without `caching`: what was taken before the trouble is whole.
+        if self._unsettled:
             try:
                 self.store.sync()
             except StoreTrouble as trouble:
