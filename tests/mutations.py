@@ -232,7 +232,7 @@ MUTATIONS: Sequence[Mutation] = (
         CLEAN,
     ),
     Mutation("room is never given back", BUILD, "        self.room.give(standing.claimed)\n", "", IDEMPOTENT),
-    Mutation("records before bytes", LEDGER, "if self.caching and self._unsettled:", "if False:", CUT),
+    Mutation("records before bytes", LEDGER, "if self._unsettled:", "if False:", CUT),
     Mutation("said before it is durable", LEDGER, "        self.traces.commit()\n", "", CUT),
     Mutation("what was moved aside stays there", LEDGER, "self.workspace.settle(job)", "job.strip()", CLEAN),
     Mutation(
