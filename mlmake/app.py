@@ -179,7 +179,7 @@ class App:
         folder = os.path.join(self.state_dir, "state")
         try:
             ignore_itself(self.state_dir)
-            state: LmdbState | MemoryState = open_state(folder, rebuild=self.store.remembered)
+            state: LmdbState | MemoryState = open_state(folder, repair=self._building, rebuild=self.store.remembered)
         except (StateTrouble, OSError):
             if self._building:
                 raise

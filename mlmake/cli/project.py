@@ -20,6 +20,7 @@ def opened(settings: Settings, **chosen: Any) -> "Iterator[App]":
 
     choices = Choices(directory=settings.directory, file=settings.file, verbose=settings.verbose, **chosen)
     app = App.open(choices)
+    app.tell_waiting = lambda text: _say(f"{text}: waiting for it to end", settings)
     told = 0
     try:
         told = _tell(app.notices, settings)
@@ -30,7 +31,12 @@ def opened(settings: Settings, **chosen: Any) -> "Iterator[App]":
 
 
 def _tell(notices: list[str], settings: Settings) -> int:
-    screen = settings.screen(sys.stderr)
     for notice in notices:
-        sys.stderr.write(f"{screen.paint('notice', 'warn')}: {printable(notice)}\n")
+        _say(notice, settings)
     return len(notices)
+
+
+def _say(notice: str, settings: Settings) -> None:
+    screen = settings.screen(sys.stderr)
+    sys.stderr.write(f"{screen.paint('notice', 'warn')}: {printable(notice)}\n")
+    sys.stderr.flush()

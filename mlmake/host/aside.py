@@ -71,10 +71,11 @@ class Aside:
 
     def settle(self, job: str) -> None:
         """Drop the previous outputs. Raises OSError."""
-        if (stay := self._stays.pop(job, None)) is not None:
+        if (stay := self._stays.get(job)) is not None:
             self._write({"do": "end", "job": job})
             for place in stay.moved.values():
                 remove(self._at(place))
+            del self._stays[job]
 
     def replace(self, output: str, make: Callable[[str], None]) -> None:
         """Put what `make` makes, at the absolute path it is given, in the place of an output: whole or not at all.
@@ -179,8 +180,15 @@ class Aside:
         if self._descriptor is None:
             os.makedirs(self.folder, exist_ok=True)
             self._descriptor = os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        # One call a line, so that lines of two threads never mix.
-        os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+        # Begun anew, should the one before it have found no room for its end.
+        data = b"\n" + json.dumps(line).encode() + b"\n"
+        try:
+            # One call a line, so that lines of two threads never mix.
+            count = os.write(self._descriptor, data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.journal) from error
+        if count < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.journal)
 
     def _unended(self) -> dict[str, _Stay]:
         stays: dict[str, _Stay] = {}

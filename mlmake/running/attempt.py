@@ -10,6 +10,7 @@ from mlmake.model.job import Ended
 from mlmake.model.metrics import NotMetrics, flatten
 from mlmake.model.trace import Product
 from mlmake.ports import ContentStore, OutsideProject, StoreTrouble, Workspace
+from mlmake.running.mishaps import unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,11 @@ def attempt(
     `keep` are those of the kept outputs that this attempt may go on with; others are dropped before it starts, so that
     what it leaves at them can stay. `now` is the clock by which files are stamped, in seconds since the epoch.
     """
-    if early := _moved(inputs, workspace):
+    try:
+        early = _moved(inputs, workspace)
+    except OSError as error:
+        return Attempted(error=unreadable(error))
+    if early:
         return Attempted(early=early)
     outputs = [output.path for output in action.outputs]
     try:
@@ -70,24 +75,41 @@ def attempt(
         workspace.put_back(job)
         return Attempted(error=f"its outputs cannot be prepared: {error}")
     ended = execute()
-    if not ended.succeeded:
+    try:
+        attempted = _look(action, inputs, ended, workspace=workspace, store=store, now=now)
+    except OSError as error:
+        attempted = Attempted(ended, error=f"what it left cannot be read: {error}")
+    if attempted.late:
+        workspace.settle(job)
+    elif not attempted.succeeded:
         workspace.put_back(job)
+    return attempted
+
+
+def _look(
+    action: Action,
+    inputs: Sequence[tuple[str, Version]],
+    ended: Ended,
+    *,
+    workspace: Workspace,
+    store: ContentStore | None,
+    now: Callable[[], float],
+) -> Attempted:
+    """What a step that has ended left. Raises OSError for what cannot be read."""
+    outputs = [output.path for output in action.outputs]
+    if not ended.succeeded:
         return Attempted(ended)
     if missing := tuple(path for path in outputs if workspace.touched(path) is None):
-        workspace.put_back(job)
         return Attempted(ended, missing=missing)
     discovered, late = _discover(ended.loaded, {path for path, _ in inputs}, outputs, workspace=workspace, now=now())
     if late := (*_moved(inputs, workspace), *late):
-        workspace.settle(job)
         return Attempted(ended, late=late)
     try:
         metrics = _metrics(action, workspace)
     except NotMetrics as error:
-        workspace.put_back(job)
         return Attempted(ended, error=str(error))
     products, trouble = _keep(action, workspace, store if action.policy.cache else None)
     if missing := tuple(set(outputs) - {product.path for product in products}):
-        workspace.put_back(job)
         return Attempted(ended, missing=missing)
     return Attempted(ended, products, discovered, metrics, store_trouble=trouble)
 

@@ -38,6 +38,7 @@ from mlmake.ports import (
     Executor,
     Interrupted,
     Message,
+    OutsideProject,
     TraceStore,
     Workspace,
 )
@@ -49,6 +50,9 @@ from mlmake.running.order import Surroundings, make_job
 
 MOST_REJUDGED = 5
 """How often an action whose inputs keep moving before it starts is judged again before it counts as disturbed."""
+
+LONGEST_END = 40.0
+"""Seconds that killed steps may take to go when a build breaks off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,13 @@ class Build:
     # The loop: judge what is ready, start what has room, hear what comes.
 
     def events(self) -> Iterator[Event]:
-        """Build. The last event is `RunFinished`, unless the machine itself breaks."""
+        """Build. The last event is `RunFinished`, unless the machine itself breaks; nothing is left running then."""
+        try:
+            yield from self._events()
+        finally:
+            self._abandon()
+
+    def _events(self) -> Iterator[Event]:
         board, begun = self.board, self.clock.monotonic()
         expected = {n: t.seconds for n in board.order if (t := self.traces.latest(n)) is not None}
         self.priority = priorities(self.graph, board.order, expected)
@@ -133,6 +143,18 @@ class Build:
             yield from self._finish(name, Outcome.CANCELLED, detail=mishaps.not_started(self.signal is not None))
         yield from self.ledger.commit()
         yield self._summary(self.clock.monotonic() - begun)
+
+    def _abandon(self) -> None:
+        """Kill what runs still: the machine broke, or nobody listens any more."""
+        for name in self.busy:
+            self._cancel(name, kill=True)
+        end = self.clock.monotonic() + LONGEST_END
+        while self.busy and (left := end - self.clock.monotonic()) > 0:
+            match self.crew.get(left):
+                case Done(name, _) | Crashed(name, _):
+                    self.busy.discard(name)
+                case _:
+                    pass  # nobody is there to be told
 
     def _patience(self) -> float | None:
         """Seconds until something is due by itself."""
@@ -216,7 +238,6 @@ class Build:
         evidence, decision = standing.evidence, standing.decision
         assert evidence is not None and decision is not None, "only what was judged is queued"
         self.board.to(name, State.RUNNING)
-        self.busy.add(name)
         standing.attempts += 1
         self.attempts_made += 1
         job_id = standing.job_id = f"{self.options.run}-{self.attempts_made:05d}"
@@ -247,6 +268,7 @@ class Build:
         if action.policy.keep:
             self.ledger.fail(self._failure(name, "started", None))
             yield from self.ledger.commit()
+        self.busy.add(name)
         self.crew.submit(
             name,
             lambda: attempt(
@@ -281,7 +303,7 @@ class Build:
         def execute() -> Ended:
             try:
                 self.workspace.write(action.outputs[0].path, choice.manifest)
-            except OSError as error:
+            except (OutsideProject, OSError) as error:
                 return Ended(How.NOT_STARTED, None, self.clock.monotonic() - begun, detail=str(error))
             return Ended(How.EXITED, 0, self.clock.monotonic() - begun, detail=detail)
 
@@ -306,7 +328,7 @@ class Build:
                 yield from self._attempted(name, done)
             case Done(name, _):
                 yield from self._restored(name)
-            case Crashed(name, DamagedObject() | OSError() as error) if self._restoring(name):
+            case Crashed(name, DamagedObject() | OutsideProject() | OSError() as error) if self._restoring(name):
                 yield from self._not_restored(name, error)
             case Crashed(_, error):
                 raise error
@@ -432,7 +454,7 @@ class Build:
             metrics=done.metrics,
             origin=self.options.origin,
         )
-        trace = self.results[name] = self.ledger.record(trace, job=standing.job_id, keep=action.policy.cache)
+        trace = self.results[name] = self.ledger.record(trace, job=standing.job_id)
         self._settle(name, Outcome.RAN, _settled(trace))
         self.ledger.say(self._finished(name, seconds=ended.seconds, metrics=trace.metrics, code=ended.code))
 

@@ -328,25 +328,32 @@ def open_state(
 ) -> LmdbState: ...
 @overload
 def open_state(
-    folder: str, *, readonly: bool, map_size: int = ..., rebuild: Callable[[], Iterable[Trace]] = ...
+    folder: str,
+    *,
+    readonly: bool = ...,
+    repair: bool = ...,
+    map_size: int = ...,
+    rebuild: Callable[[], Iterable[Trace]] = ...,
 ) -> LmdbState | MemoryState: ...
 def open_state(
     folder: str,
     *,
     readonly: bool = False,
+    repair: bool = True,
     map_size: int = 1 << 30,
     rebuild: Callable[[], Iterable[Trace]] = tuple,
 ) -> LmdbState | MemoryState:
     """Open the state in this folder, made anew from `rebuild` where there is none or a damaged one.
 
-    To read only, what cannot be opened is held in memory and nothing is touched. Raises StateTrouble if it is of a
-    newer mlmake, or cannot be written.
+    To read only, what cannot be opened is held in memory and nothing is touched. The same holds of a damaged one
+    without `repair`: only the holder of the build lock may set a file aside. Raises StateTrouble if it is of a newer
+    mlmake, or cannot be written.
     """
     try:
         health = _examine(folder)
         if health is Health.NEWER:
             raise newer(folder, "another format of its file")
-        if readonly:
+        if readonly or (health is Health.DAMAGED and not repair):
             if health is Health.SOUND and (state := _open_to_read(folder, map_size)) is not None:
                 return state
             notices = ["state is damaged, the next build rebuilds it"] if health is Health.DAMAGED else []

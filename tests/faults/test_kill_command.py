@@ -1,24 +1,15 @@
 """The command killed or refused at every change it makes to the disk, from within and by a tracer, and at random."""
 
-import os
-import random
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from aftermath import Project, end, kill_marked, marked, needs, no_trace, of_all_kinds, wait_for
+from aftermath import no_trace, of_all_kinds
 
 DYING = str(Path(__file__).with_name("dying.py"))
-CALLS = (
-    "rename renameat renameat2 link linkat unlink unlinkat mkdir mkdirat open openat write pwrite64 pwritev"
-    " copy_file_range ftruncate fsync fdatasync fallocate"
-).split()
-
 # Built before; then a first build, an edit, or an edit taken back.
 SCENES = ("fresh", "edit", "restore")
 
