@@ -57,6 +57,11 @@ def test_a_line_of_the_table(
     assert settled(found[2]) == settled(said), situation
 
 
+def test_every_line_of_the_table_is_read() -> None:
+    (table,) = re.findall(r"^\| situation .*\n\|[-|]+\n((?:\|.*\n)+)", PAGE.read_text(), re.MULTILINE)
+    assert len(table.splitlines()) == len(ROWS)
+
+
 def test_every_reason_that_is_built_has_a_line() -> None:
     assert {code for row in ROWS for code in row[3].replace("`", "").split(", ")} == BUILT
 
