@@ -1,9 +1,11 @@
 """Follows a build for the user: picks the views, keeps the journal, gives the exit code; it decides nothing of it."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlmake.cli.ending import FAILED, INTERRUPTED, NOT_UP_TO_DATE, bug, hush
@@ -31,7 +33,13 @@ class Teller:
         self._screen = settings.screen(sys.stderr)
         self._root = root
         self._quiet = settings.quiet
-        self._plain = Plain(self._screen, tail=self._last_lines, verbose=settings.verbose > 0, quiet=settings.quiet)
+        columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+        self._plain = Plain(
+            replace(self._screen, width=columns),
+            tail=self._last_lines,
+            verbose=settings.verbose > 0,
+            quiet=settings.quiet,
+        )
         self._may_live = not settings.quiet and not settings.json and moves(sys.stderr)
         self._live: Live | None = None
         self._before: list[Event] = []

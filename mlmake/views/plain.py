@@ -19,7 +19,7 @@ from mlmake.model.event import (
 from mlmake.model.units import show_seconds
 from mlmake.planning.explain import sentences
 from mlmake.views.idle import idle_line
-from mlmake.views.screen import Screen, printable
+from mlmake.views.screen import Screen, columns, cut, printable
 
 Tail = Callable[[str], Sequence[str]]
 """Gives the last lines of the log at a path."""
@@ -38,6 +38,9 @@ MARKS = {
 """For each outcome its symbol, the same in ASCII, and its colour; the word stands beside them always."""
 
 WORD = max(map(len, MARKS))
+
+SHORTEST_REASON = 16
+"""Columns: a reason cut shorter says nothing."""
 
 SHOWN_METRICS = 3
 
@@ -113,12 +116,22 @@ class Plain:
         if event.detail:
             parts.append(printable(event.detail))
         elif event.reasons and not bad:
-            parts.append(self._screen.paint(f"({printable(sentences(event.reasons, most=2))})", "dim"))
+            reason = self._fitting(
+                f"({printable(sentences(event.reasons, most=2))})", [head, event.instance, *parts[2:]]
+            )
+            parts += [self._screen.paint(reason, "dim")] if reason else []
         lines = ["  ".join(parts)]
         if bad and event.log:
             lines += [f"  | {printable(line)}" for line in self._tail(event.log)]
             lines.append(f"  log: {printable(event.log)}")
         return lines
+
+    def _fitting(self, reason: str, before: Sequence[str]) -> str:
+        """As much of a reason as the line still has room for; `mlmake why` tells the rest."""
+        if self._screen.width is None:
+            return reason
+        room = self._screen.width - sum(columns(part) + 2 for part in before)
+        return cut(reason, room, ellipsis=self._screen.mark("…)", "~)")) if room >= SHORTEST_REASON else ""
 
     def _output(self, event: OutputText) -> list[str]:
         """Whole lines with the instance before them; the rest of a line waits for its end."""
