@@ -50,6 +50,7 @@ class _Parent:
         self.calling = _sibling("calling")
         self.tracker = self.tracking.Tracker(root)
         self.tracker.install()
+        _sibling("bytecode").distrust()
         self.token_place = _find_token()
         self.main = sys.modules["__main__"]
         self.changes: dict[str, str] = {}

@@ -18,6 +18,7 @@ def _begin():
     if file and root and hasattr(sys, "addaudithook"):
         tracking = _load("_mlmake_tracking", os.path.join(os.path.dirname(here), "tracking.py"))
         tracking.Tracker(root, file).install()
+        _load("_mlmake_bytecode", os.path.join(os.path.dirname(here), "bytecode.py")).distrust()
     _hand_on()
 
 
