@@ -38,7 +38,7 @@ from mlmake.planning.discovered import with_discovered_edges
 from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import Wrong, choose
 from mlmake.planning.selection import chosen_instances
-from mlmake.ports import StateTrouble
+from mlmake.ports import Interrupted, StateTrouble
 from mlmake.running import mishaps
 from mlmake.running.build import Build, Options, interrupted
 from mlmake.running.order import Surroundings
@@ -260,7 +260,8 @@ class App:
         with closing(crew), interrupts(crew):
             command = f"{os.path.basename(sys.argv[0])} {' '.join(sys.argv[1:])}".strip()
             if not lock.acquire(command, wait=self.tell_waiting, stop=crew.has_messages):
-                yield interrupted(self.clock.now())
+                message = crew.get(0)
+                yield interrupted(self.clock.now(), message.signal if isinstance(message, Interrupted) else None)
                 return
             with closing(lock):
                 yield from self._build(request, crew)

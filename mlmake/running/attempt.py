@@ -10,7 +10,7 @@ from mlmake.model.job import Ended
 from mlmake.model.metrics import NotMetrics, flatten
 from mlmake.model.trace import Product
 from mlmake.ports import ContentStore, OutsideProject, StoreTrouble, Workspace
-from mlmake.running.mishaps import unreadable
+from mlmake.running import mishaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def attempt(
     try:
         early = _moved(inputs, workspace)
     except OSError as error:
-        return Attempted(error=unreadable(error))
+        return Attempted(error=mishaps.unreadable(error))
     if early:
         return Attempted(early=early)
     outputs = [output.path for output in action.outputs]
@@ -73,12 +73,12 @@ def attempt(
     except (OSError, OutsideProject) as error:
         workspace.put_back(f"{job}-kept")
         workspace.put_back(job)
-        return Attempted(error=f"its outputs cannot be prepared: {error}")
+        return Attempted(error=mishaps.unprepared(error))
     ended = execute()
     try:
         attempted = _look(action, inputs, ended, workspace=workspace, store=store, now=now)
     except OSError as error:
-        attempted = Attempted(ended, error=f"what it left cannot be read: {error}")
+        attempted = Attempted(ended, error=mishaps.unreadable_outputs(error))
     if attempted.late:
         workspace.settle(job)
     elif not attempted.succeeded:

@@ -330,7 +330,8 @@ class Build:
                 yield from self._restored(name)
             case Crashed(name, DamagedObject() | OutsideProject() | OSError() as error) if self._restoring(name):
                 yield from self._not_restored(name, error)
-            case Crashed(_, error):
+            case Crashed(name, error):
+                self.busy.discard(name)
                 raise error
             case Interrupted(signal):
                 yield from self._interrupt(signal)
@@ -581,9 +582,9 @@ class Build:
         )
 
 
-def interrupted(time: float) -> RunFinished:
+def interrupted(time: float, signal: int | None) -> RunFinished:
     """A build that was interrupted before it began."""
-    return RunFinished(time, "", "interrupted", 0, 0, 0, 0, 0, 0.0, 0.0)
+    return RunFinished(time, "", "interrupted", 0, 0, 0, 0, 0, 0.0, 0.0, signal=signal)
 
 
 def _settled(result: Trace) -> Settled:

@@ -84,12 +84,22 @@ def not_restored(run: str) -> str:
 
 def not_restorable(error: Exception) -> str:
     """The disk refuses what is put back."""
-    return f"its outputs cannot be restored: {error}"
+    return f"its outputs cannot be restored: {_cause(error)}"
 
 
 def unreadable(error: OSError) -> str:
     """An input cannot be looked at."""
-    return f"its inputs cannot be read: {error}"
+    return f"its inputs cannot be read: {_cause(error)}"
+
+
+def unreadable_outputs(error: OSError) -> str:
+    """What a step left cannot be looked at."""
+    return f"what it left cannot be read: {_cause(error)}"
+
+
+def unprepared(error: Exception) -> str:
+    """Previous outputs cannot be moved out of the way."""
+    return f"its outputs cannot be prepared: {_cause(error)}"
 
 
 def cancelled() -> str:
@@ -116,6 +126,13 @@ def interrupting(running: Sequence[str], *, again: bool) -> str:
     """A signal has come."""
     what = _listed(running) if running else "with nothing running"
     return f"killing {what}" if again else f"stopping {what} (once more kills at once)"
+
+
+def _cause(error: Exception) -> str:
+    """Place and cause of what the machine refuses."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
