@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -144,8 +144,7 @@ def forget(app: "App", results: Sequence[Trace]) -> None:
     """Drop remembered results, and their bytes as far as no other result in the store has them."""
     for trace in results:
         app.state.forget_result(trace)
-        with suppress(FileNotFoundError):
-            os.unlink(app.store.record_path(trace))
+        app.store.forget(trace)
     app.state.commit()
     kept = {product.object for trace in app.store.remembered() for product in trace.outputs}
     for name in {product.object for trace in results for product in trace.outputs} - kept:

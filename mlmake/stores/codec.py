@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -55,16 +55,23 @@ def unpack_stamped(data: bytes | memoryview | None) -> Stamped | None:
 
 
 def trace_to_json(trace: Trace) -> bytes:
-    """A trace as JSON for people; bytes that are not UTF-8 show as lone surrogates."""
+    """A trace as one line of JSON; bytes that are not UTF-8 show as lone surrogates."""
     record = {"schema": SCHEMA, "trace": trace}
     try:
-        if not all(map(math.isfinite, trace.metrics.values())):
+        if not all(map(math.isfinite, _numbers(trace))):
             raise OverflowError("JSON proper has no such numbers")
-        return msgspec.json.format(msgspec.json.encode(record, enc_hook=_as_builtin), indent=1) + b"\n"
+        return msgspec.json.encode(record, enc_hook=_as_builtin)
     except (UnicodeEncodeError, OverflowError):
         import json  # noqa: PLC0415 - slow to load, and only such names and numbers need it
 
-        return json.dumps(msgspec.to_builtins(record, enc_hook=_as_builtin), indent=1).encode() + b"\n"
+        return json.dumps(msgspec.to_builtins(record, enc_hook=_as_builtin)).encode()
+
+
+def _numbers(trace: Trace) -> Iterator[float]:
+    """Every number of a trace that may be infinite or none."""
+    yield from trace.metrics.values()
+    shown = [value for r in trace.reasons for value in (r.old, r.new)] + [f.shown for f in trace.facts]
+    yield from (value for value in shown if isinstance(value, float))
 
 
 def trace_from_json(data: bytes) -> Trace | None:

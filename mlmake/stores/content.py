@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Lock
-from urllib.parse import quote
 
 from blake3 import blake3
 from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
@@ -18,11 +17,11 @@ from mlmake.model.digest import Digest, ObjectName
 from mlmake.model.trace import Trace
 from mlmake.model.tree import Entry, entries, folder_digest
 from mlmake.ports import DamagedObject, Kept, StoreTrouble
-from mlmake.stores.codec import trace_from_json, trace_to_json
 from mlmake.stores.copying import BLOCK, Copier, Names, reading, write_all
 from mlmake.stores.eyes import DISK
 from mlmake.stores.flushing import flush_all
 from mlmake.stores.manifest import BadManifest, Row, read_manifest, write_manifest
+from mlmake.stores.records import Records
 from mlmake.stores.swapping import beside, remove_tree, swap
 
 _FOLDER = ".folder"
@@ -33,7 +32,7 @@ _DAY = 86_400.0
 
 # objects/ab/ab12…          the bytes of a file, 0444 (0555 if it was executable)
 # objects/ab/ab12….folder   the manifest of a folder
-# records/RUN/….json        what a run made, for people and for rebuilding the state
+# records/RUN.jsonl         what a run made, for people and for rebuilding the state
 # tmp/                      what is not whole or not yet on the disk
 
 
@@ -43,6 +42,7 @@ class FolderStore:
     def __init__(self, folder: str) -> None:
         self.folder = folder.rstrip("/")
         self._copier = Copier()
+        self._records = Records(f"{self.folder}/records")
         self._numbers = itertools.count()
         self._guard = Lock()
         self._pending: dict[str, str] = {}
@@ -103,20 +103,18 @@ class FolderStore:
             raise
 
     def remember(self, trace: Trace) -> None:
-        """See `ContentStore.remember`.
-
-        Neither renamed into place nor flushed: a torn one is not read, and it is missed only if the state is lost too.
-        """
-        path = self.record_path(trace)
+        """See `ContentStore.remember`."""
         with self._trouble():
-            self._make(os.path.dirname(path))
-            with suppress(FileExistsError), open(path, "xb") as file:
-                file.write(trace_to_json(trace))
+            self._records.add(trace)
 
     def remembered(self) -> Iterable[Trace]:
         """See `ContentStore.remembered`."""
-        found = [trace for path in self._records() if (trace := _read_record(path)) is not None]
-        return sorted(found, key=lambda trace: (trace.order, trace.ended))
+        return sorted(self._records, key=lambda trace: (trace.order, trace.ended))
+
+    def forget(self, trace: Trace) -> None:
+        """Drop the plain record of a result; its bytes stay."""
+        with self._trouble():
+            self._records.drop(trace)
 
     def tidy(self) -> None:
         """Remove what killed processes left half made; what cannot be removed stays."""
@@ -125,11 +123,6 @@ class FolderStore:
                 with suppress(OSError):
                     if _is_abandoned(entry):
                         os.unlink(entry.path)
-
-    def record_path(self, trace: Trace) -> str:
-        """Where the plain record of this result is."""
-        which = xxh3_64_hexdigest(repr((trace.key, trace.action, trace.run, trace.ended)).encode("utf-8", "replace"))
-        return f"{self.folder}/records/{quote(trace.run, safe='')}/{trace.recipe}-{which}.json"
 
     def drop(self, name: ObjectName) -> None:
         """Remove an object, if it is there. Its files, if it is a folder, stay: others may share them."""
@@ -288,12 +281,6 @@ class FolderStore:
             return fresh
         return final if os.path.exists(final) else None
 
-    def _records(self) -> Iterator[str]:
-        with suppress(FileNotFoundError), os.scandir(f"{self.folder}/records") as folders:
-            for folder in folders:
-                with os.scandir(folder.path) as files:
-                    yield from (file.path for file in files if file.name.endswith(".json"))
-
     @contextmanager
     def _trouble(self) -> Iterator[None]:
         try:
@@ -344,11 +331,3 @@ def _start_writing(descriptor: int) -> None:
     # Begins the transfer to the disk, so that the later flushes of many files find it done and share one commit.
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _read_record(path: str) -> Trace | None:
-    try:
-        with open(path, "rb") as file:
-            return trace_from_json(file.read())
-    except OSError:
-        return None

@@ -85,7 +85,7 @@ def test_records_that_are_none_are_forgotten(data):
     assert unpack_stamped(data) is None
 
 
-def test_a_record_can_be_read_by_people():
+def test_a_record_is_one_line_that_can_be_read_by_people():
     text = trace_to_json(made()).decode()
-    assert '\n  "action": "train",\n' in text
-    assert text.endswith("}\n")
+    assert '"action":"train"' in text
+    assert "\n" not in text
