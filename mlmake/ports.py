@@ -140,6 +140,8 @@ class Workspace(Protocol):
     def clear(self, job: str, outputs: Sequence[str], keep: Sequence[str]) -> None:
         """Before a step: make parent folders and move previous outputs (except `keep`) aside, by journal.
 
+        Looks at outputs are dropped here and in `put_back`, and made anew in `product`.
+
         Raises OSError where that is not possible, and `OutsideProject` if a parent is a link that leads out.
         """
 

@@ -372,7 +372,6 @@ class Build:
         self.busy.discard(name)
         assert standing.claimed is not None, "only what had room was attempted"
         self.room.give(standing.claimed)
-        self.workspace.forget(output.path for output in action.outputs)
         if ended is not None and ended.survivors:
             yield Warned(self.clock.now(), name, mishaps.survivors(ended.survivors))
         moved = done.early or done.late
