@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,28 +22,30 @@ from mlmake.host.machine import totals, usable_cpus
 from mlmake.host.modules import ModuleFinder
 from mlmake.host.project import Located, NoProject, locate
 from mlmake.host.signals import interrupts
-from mlmake.mlfile.build import build_graph
+from mlmake.mlfile.build import build_graph, vanished
 from mlmake.mlfile.document import Document, load_document
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.handed import Handed
 from mlmake.mlfile.parameters import Parameters, merge_parameters
 from mlmake.mlfile.problems import Problem, render
-from mlmake.model.event import Event, Hashing, RunFinished, Warned
+from mlmake.model.digest import MISSING
+from mlmake.model.event import GOOD, Event, Hashing, RunFinished, Warned
 from mlmake.model.graph import Graph, Leaf, Made, Part
 from mlmake.model.plan import Plan, Request
 from mlmake.model.release import Release, ReleasedModel
 from mlmake.model.snapshot import Snapshot
-from mlmake.model.trace import Memory
+from mlmake.model.trace import Memory, Trace
 from mlmake.planning.discovered import with_discovered_edges
 from mlmake.planning.plan import closure, plan
-from mlmake.planning.request import Wrong, choose
+from mlmake.planning.request import Wrong, choose, owner_of
 from mlmake.planning.selection import chosen_instances
-from mlmake.ports import Interrupted, StateTrouble
+from mlmake.ports import Interrupted, OutsideProject, StateTrouble
 from mlmake.running import mishaps
 from mlmake.running.build import Build, Options, interrupted
 from mlmake.running.order import Surroundings
 from mlmake.running.runs import log_name, new_run
 from mlmake.stores.content import FolderStore
+from mlmake.stores.former import read_former, write_former
 from mlmake.stores.ignore import ignore_itself
 from mlmake.stores.lmdb import LmdbState, open_state
 from mlmake.stores.memory import MemoryState
@@ -118,12 +120,17 @@ def read_project(located: Located, choices: Choices) -> Reading:
         environ=os.environ,
         totals=totals(),
         root=root,
+        former=read_former(_state_dir(root)),
     )
     graph, wrong = build_graph(document, parameters, handed)
     problems += wrong
     if graph is None or problems:
         raise _mistakes(problems, {**document.texts, **parameters.texts})
     return Reading(graph, document, parameters, (*looked_at, *finder.tried))
+
+
+def _state_dir(root: str) -> str:
+    return os.environ.get("MLMAKE_STATE_DIR") or os.path.join(root, ".mlmake")
 
 
 def _mistakes(problems: Sequence[Problem], texts: dict[str, str]) -> MlfileMistakes:
@@ -154,7 +161,7 @@ class App:
         self.notices: list[str] = []
         self.listener: Callable[[Event], None] = lambda event: None
         self.tell_waiting: Callable[[str], None] = self.notices.append
-        self.state_dir = os.environ.get("MLMAKE_STATE_DIR") or os.path.join(self.root, ".mlmake")
+        self.state_dir = _state_dir(self.root)
         self.runs_folder = os.path.join(self.state_dir, "runs")
         self.store = FolderStore(_cache_dir(self.root, self.state_dir, graph))
         self.clock = SystemClock()
@@ -273,6 +280,7 @@ class App:
             yield Warned(began, "", mishaps.left_over(killed))
         yield from (Warned(began, "", text) for text in workspace.recover(state.is_recorded))
         self.store.tidy()
+        former = self._put_away_vanished()
         live = self.choices.verbose > 0
         preload = self.graph.project.preload
         executor = DispatchExecutor(
@@ -310,8 +318,40 @@ class App:
                     self.idle, self._order = event, tuple(building.board.order)
                 yield event
         finally:
+            made = {name for name in building.board.order if "@" in name and building.board[name].outcome in GOOD}
+            noted = former | {output.path: name for name in made for output in self.graph.actions[name].outputs}
+            if noted != former:
+                write_former(self.state_dir, noted)
             executor.close()
             workspace.close()
+
+    def _put_away_vanished(self) -> dict[str, str]:
+        """Remove what instances that are no more have left, if the store has it; gives what is still noted."""
+        former = read_former(self.state_dir)
+        gone = vanished(former, self.graph.targets, self.graph.actions)
+        for path, instance in gone.items():
+            if owner_of(self.graph, path) is not None or self._put_away(path, self.state.latest(instance)):
+                del former[path]
+        if gone:
+            write_former(self.state_dir, former)
+        return former
+
+    def _put_away(self, path: str, last: Trace | None) -> bool:
+        """Whether nothing is left at this path of what this result made there."""
+        product = next((p for p in last.outputs if p.path == path), None) if last else None
+        # What the disk refuses stays where it is, and no pattern matches it.
+        with suppress(OSError, OutsideProject):
+            version = self.workspace.version(path)
+            if version is MISSING:
+                return True
+            if product is None or version != product.digest or product.object is None:
+                return False
+            if self.store.has(product.object):
+                self.workspace.clear("vanished", [path], ())
+                self.workspace.settle("vanished")
+                self.workspace.forget([path])
+                return True
+        return False
 
     def _prefetch(self, order: Sequence[str]) -> None:
         """Read records and stamps of all that will be judged in two transactions."""

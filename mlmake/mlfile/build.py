@@ -1,6 +1,6 @@
 """From a document to the graph: every name resolved, every mistake noted; what must be looked up is handed in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlmake.mlfile.calls import Called, Offers, check_arguments, find_function, parameters_asked
@@ -118,7 +118,7 @@ class _Builder:
         self.keys = {i: k for known in self.instances.values() for i, k in zip(known.ids, known.keys, strict=True)}
         self.scopes = _Scopes(self._scope)
         self.outputs: dict[str, tuple[Output, ...]] = {}
-        self.territory = Territory(handed.listing)
+        self.territory = Territory(handed.listing, vanished(handed.former, self.targets, self.target_of))
         self._functions: dict[str, Called | Mistake] = {}
 
     def build(self) -> Graph:
@@ -576,6 +576,11 @@ class _Builder:
                 f"a cycle: {' → '.join((*circle, circle[0]))}",
                 "nothing can come before itself; take one of these edges away",
             )
+
+
+def vanished(former: Mapping[str, str], targets: Container[str], instances: Container[str]) -> dict[str, str]:
+    """Of the paths that instances have made those whose instance is no more, though its target is still there."""
+    return {p: i for p, i in former.items() if i not in instances and i.partition("@")[0] in targets}
 
 
 def _strings(entries: Sequence[str] | Mapping[str, str | list[str]] | Mapping[str, str]) -> Iterator[str]:

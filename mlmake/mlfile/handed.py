@@ -20,7 +20,8 @@ class Handed:
 
     `listing` gives the files that match a glob, ordered by bytes; `module` the path and source text of a Python
     module, none if there is none. `totals` are the machine's. `root` is the absolute project root, so that paths
-    written absolute are known as the project's; none if that does not matter.
+    written absolute are known as the project's; none if that does not matter. `former` tells which instance has made a
+    path, as far as that is known.
     """
 
     listing: Callable[[str], Sequence[str]] = _nothing
@@ -28,3 +29,4 @@ class Handed:
     environ: Mapping[str, str] = field(default_factory=dict)
     totals: Resources = Resources()
     root: str | None = None
+    former: Mapping[str, str] = field(default_factory=dict)

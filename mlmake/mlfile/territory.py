@@ -1,7 +1,7 @@
 """Who makes which path: outputs as declared, and what a path or a pattern then stands for; it looks at no disk."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mlmake.mlfile.globs import literal, matcher, prefix, within
 from mlmake.mlfile.interpolate import Mistake
@@ -53,7 +53,9 @@ def bad_output(path: str, protected: Mapping[str, str]) -> Mistake | None:
 class Territory:
     """All outputs of the graph by path."""
 
-    def __init__(self, listing: Callable[[str], Sequence[str]]) -> None:
+    def __init__(self, listing: Callable[[str], Sequence[str]], vanished: Collection[str] = ()) -> None:
+        """`vanished` are outputs of instances that are no more: no pattern matches what is left of them."""
+        self.vanished = vanished
         self.owners: dict[str, str] = {}
         self._where: dict[str, KeyPath] = {}
         self._folders: dict[str, str] = {}
@@ -170,6 +172,8 @@ class Territory:
             if path in rows or f"{path}/" in self.owners:
                 continue
             if self._folders and any(folder in self._folders for folder in parents(path)):
+                continue
+            if self.vanished and (path in self.vanished or any(f in self.vanished for f in parents(path))):
                 continue
             leaf = self._leaves.get(path)
             if leaf is None:

@@ -1,0 +1,405 @@
+"""Corners of the contract that no other file has."""
+
+import json
+import os
+
+import pytest
+
+
+def test_a_list_in_an_argv_becomes_one_argument_an_item(project):
+    project.write("show.py", "import json, sys\njson.dump(sys.argv[1:], open('out.json', 'w'))\n")
+    for name in ("a b", "c"):
+        project.write(f"in/{name}", "")
+    project.mlfile(
+        """
+        [target.t]
+        run = ["{python}", "show.py", "{inputs.files}", "n={inputs.files[0]}", "{params.list}", "{params.empty}", "end"]
+        inputs = { files = "in/*", code = "show.py" }
+        outputs = ["out.json"]
+        [params]
+        list = [1, "two words"]
+        empty = []
+        """
+    )
+    project.build()
+    assert project.json("out.json") == ["in/a b", "in/c", "n=in/a b", "1", "two words", "end"]
+
+
+def test_selectors_with_values_that_are_encoded(project):
+    project.mlfile(
+        """
+        [target.m]
+        run = "echo {v} > {outputs}"
+        outputs = ["m-{n}"]
+        [[target.m.matrix]]
+        v = ["a b"]
+        n = [1]
+        [[target.m.matrix]]
+        v = ["x,y"]
+        n = [2]
+        [target.encoded]
+        run = "cat {inputs} > {outputs}"
+        inputs = [":m@v=a%20b", ":m@v=x%2Cy"]
+        outputs = ["encoded"]
+        [target.plain]
+        run = "cat {inputs} > {outputs}"
+        inputs = [":m@v=a b"]
+        outputs = ["plain"]
+        [target.taken]
+        run = "cat {inputs} > {outputs}"
+        inputs = [":m@v={w}"]
+        outputs = ["taken-{i}"]
+        [[target.taken.matrix]]
+        w = ["x,y"]
+        i = [1]
+        """
+    )
+    project.build()
+    assert project.read("encoded") == "a b\nx,y\n"
+    assert project.read("plain") == "a b\n"
+    assert project.read("taken-1") == "x,y\n"
+
+
+def test_groups_in_after_and_phonies_in_groups(project):
+    project.mlfile(
+        """
+        [target.one]
+        run = "echo one >> journal; echo > one"
+        outputs = ["one"]
+        [target.two]
+        run = "echo two >> journal; echo > two"
+        outputs = ["two"]
+        [target.both]
+        inputs = [":one", ":two"]
+        [target.last]
+        run = "echo last >> journal; echo > last"
+        after = [":both"]
+        outputs = ["last"]
+        """
+    )
+    built = project.build("last", "-j1")
+    assert built.ran == {"one", "two", "last"}
+    assert project.read("journal").split()[-1] == "last"
+
+
+def test_a_phony_chain_runs_only_for_a_stale_consumer(project):
+    project.mlfile(
+        """
+        [target.up]
+        run = "echo up >> journal"
+        [target.check]
+        run = "echo check >> journal"
+        after = [":up"]
+        [target.use]
+        run = "echo use >> journal; echo > use"
+        after = [":check"]
+        outputs = ["use"]
+        """
+    )
+    assert project.build().ran == {"up", "check", "use"}
+    assert project.read("journal") == "up\ncheck\nuse\n"
+    assert project.build().ran == set()
+    assert project.read("journal") == "up\ncheck\nuse\n"
+
+
+def test_a_phony_runs_once_for_many_consumers(project):
+    project.mlfile(
+        """
+        [target.check]
+        run = "echo check >> journal"
+        [target.use]
+        run = "echo > {outputs}"
+        after = [":check"]
+        outputs = ["use-{k}"]
+        matrix = { k = [1, 2, 3] }
+        """
+    )
+    project.build()
+    assert project.read("journal") == "check\n"
+
+
+def test_a_restored_consumer_calls_for_no_phony(project):
+    project.mlfile(
+        """
+        [target.check]
+        run = "echo check >> journal"
+        [target.use]
+        run = "echo > use"
+        after = [":check"]
+        outputs = ["use"]
+        """
+    )
+    project.build()
+    (project.root / "use").unlink()
+    assert project.build().restored == {"use"}
+    assert project.read("journal") == "check\n"
+
+
+def test_a_matrix_by_a_parameter_follows_set(project):
+    project.mlfile(
+        """
+        [target.t]
+        run = "echo {fold} > {outputs}"
+        outputs = ["t-{fold}"]
+        matrix = { fold = { param = "folds" } }
+        [params]
+        folds = 2
+        """
+    )
+    assert project.build().ran == {"t@fold=0", "t@fold=1"}
+    built = project.build("--set", "folds=3")
+    assert built.ran == {"t@fold=2"} and built.skipped == {"t@fold=0", "t@fold=1"}
+
+
+def test_exclude_and_include_in_an_array_of_tables(project):
+    project.mlfile(
+        """
+        [target.t]
+        run = "echo > {outputs}"
+        outputs = ["t/{instance}"]
+        [[target.t.matrix]]
+        a = [1, 2]
+        b = [1, 2]
+        exclude = [{ a = 1, b = 1 }]
+        [[target.t.matrix]]
+        c = ["x"]
+        include = [{ d = 1 }]
+        """
+    )
+    assert list(project.plan()) == ["t@a=1,b=2", "t@a=2,b=1", "t@a=2,b=2", "t@c=x", "t@d=1"]
+
+
+def test_a_step_never_has_its_own_outputs_as_inputs(project):
+    project.write("steps.py", "def run(out):\n    out.write_text('V = 1')\n    import made\n")
+    project.mlfile('[target.t]\ncall = "steps:run"\noutputs = { out = "made.py" }\n')
+    project.build()
+    assert project.build().skipped == {"t"}
+
+
+def test_a_discovered_file_that_closes_a_cycle_fails_the_step(project):
+    project.write("steps.py", "def run(out):\n    import made\n    out.write_text('1')\n")
+    project.write("made.py", "V = 0\n")
+    project.mlfile(
+        """
+        [target.t]
+        call = "steps:run"
+        outputs = { out = "t" }
+        [target.make]
+        run = "echo V = 1 > {outputs}"
+        inputs = [":t"]
+        outputs = ["made.py"]
+        """
+    )
+    built = project.build("t", code=1)
+    assert built.failed == {"t"} and "closes a cycle" in built.detail("t")
+
+
+def test_cycles_name_their_path(project):
+    project.mlfile(
+        """
+        [target.a]
+        run = "x"
+        inputs = [":c"]
+        outputs = ["a"]
+        [target.b]
+        run = "x"
+        inputs = ["a"]
+        outputs = ["b"]
+        [target.c]
+        run = "x"
+        after = [":b"]
+        outputs = ["c"]
+        """
+    )
+    said = project.mistakes()
+    assert said.count("cycle") == 1 and any(
+        path in said for path in ("a → c → b → a", "c → b → a → c", "b → a → c → b")
+    )
+
+
+def test_the_schema_comes_with_the_keys(project):
+    schema = json.loads(project("schema").out)
+    text = json.dumps(schema)
+    for key in ("fresh_for", "retries", "preload", "on_error"):
+        assert key in text
+    project.write("Mlfile", '#:schema mlfile.json\n[target.t]\nrun = "touch t"\noutputs = ["t"]\n')
+    assert project.plan() == {"t": "run"}
+
+
+def test_hardlinks_on_request_leave_the_store_alone_when_a_step_writes_in_place(project):
+    project.write("in", "1")
+    project.mlfile(
+        """
+        [target.t]
+        run = "cp in t"
+        inputs = ["in"]
+        outputs = ["t"]
+        [cache]
+        link = "hardlink"
+        """
+    )
+    project.build()
+    (project.root / "t").unlink()
+    assert project.build().restored == {"t"}
+    project.write("in", "2")
+    assert project.build().ran == {"t"}
+    project.write("in", "1")
+    assert project.build().restored == {"t"} and project.read("t") == "1"
+
+
+def test_a_path_is_a_target_too(project):
+    project.mlfile('[target.t]\nrun = "touch build/t"\noutputs = ["build/t"]\n')
+    assert project.build("build/t").ran == {"t"}
+    assert project("path", "t").out == "build/t\n"
+    assert "did you mean" in project.mistakes("build", "build/tt")
+
+
+def test_glob_that_matches_nothing_and_that_later_does(project):
+    project.mlfile('[target.t]\nrun = "cat {inputs} /dev/null > t"\ninputs = ["in/*.csv"]\noutputs = ["t"]\n')
+    assert project.build().ran == {"t"}
+    project.write("in/a.csv", "a")
+    built = project.build()
+    assert built.ran == {"t"} and built.codes("t") == ["input-added"] and project.read("t") == "a"
+
+
+def test_an_input_folder_counts_as_a_whole(project):
+    project.write("in/a", "a")
+    project.write("in/sub/b", "b")
+    project.mlfile('[target.t]\nrun = "ls -R in > t"\ninputs = ["in/"]\noutputs = ["t"]\n')
+    project.build()
+    assert project.build().skipped == {"t"}
+    project.write("in/sub/c", "c")
+    assert project.build().ran == {"t"}
+    (project.root / "in/sub/c").rename(project.root / "in/sub/d")
+    assert project.build().ran == {"t"}
+    project.write("in/.mlmake/x", "x")
+    assert project.build().skipped == {"t"}
+
+
+def test_a_plain_path_to_a_folder_without_a_slash(project):
+    project.write("in/a", "a")
+    project.mlfile('[target.t]\nrun = "ls in > t"\ninputs = ["in"]\noutputs = ["t"]\n')
+    said = project("build", "--json")
+    assert said.code in (0, 1, 2) and "Traceback" not in said.err
+    if said.code == 0:
+        project.write("in/b", "b")
+        assert project.build().ran == {"t"}
+
+
+def test_names_that_are_hard(project):
+    names = ["a b", "new\nline", "-dash", "quote'\"", "é😀", "$(x)", "x" * 200, "*star", "[b]", "{c}", "%20", "@at,=x"]
+    for name in names:
+        project.write(f"in/{name}", name)
+    os.mkdir(b"bytes")
+    (project.root / os.fsdecode(b"bytes/\xff")).write_text("raw")
+    project.mlfile(
+        """
+        [target.t]
+        run = "cat -- {inputs} > t"
+        inputs = ["in/*", "bytes/*"]
+        outputs = ["t"]
+        [target.folder]
+        run = "mkdir o; cp -r -- in/* bytes/* o/"
+        inputs = ["in/", "bytes/"]
+        outputs = ["o/"]
+        """
+    )
+    assert project.build().ran == {"t", "folder"}
+    assert project.read("t") == "".join(sorted(names, key=str.encode)) + "raw"
+    for said in (project("plan"), project("plan", "--json"), project("status"), project("why", "t"), project("graph")):
+        assert said.code == 0 and "Traceback" not in said.err
+    assert project.build().skipped == {"t", "folder"}
+
+
+def test_nested_outputs_and_two_owners_are_named(project):
+    project.mlfile(
+        """
+        [target.a]
+        run = "x"
+        outputs = ["d/"]
+        [target.b]
+        run = "x"
+        outputs = ["d/x"]
+        [target.c]
+        run = "x"
+        outputs = ["d/x"]
+        """
+    )
+    said = project.mistakes()
+    assert "a" in said and "b" in said and "c" in said and "d/x" in said
+
+
+def test_durations_and_sizes(project):
+    for text, good in (("1d12h", True), ("P14D", True), ("90s", True), ("2w", True), ("soon", False), ("1x", False)):
+        project.mlfile(f'[target.t]\nrun = "touch t"\noutputs = ["t"]\ntimeout = "{text}"\n')
+        assert project("plan").code == (0 if good else 2), text
+    for text, good in (("500 MB", True), ("2 GiB", True), ("big", False)):
+        project.mlfile(
+            f'[resources]\nmemory = "64 GiB"\n[target.t]\nrun = "touch t"\n'
+            f'outputs = ["t"]\nresources = {{ memory = "{text}" }}\n'
+        )
+        assert project("plan").code == (0 if good else 2), text
+
+
+@pytest.mark.parametrize("key", ["max_age", "fresh_for", "stale_if_error"])
+def test_bad_durations_are_wrong_before_they_are_to_come(project, key):
+    project.mlfile(f'[target.t]\nrun = "touch t"\noutputs = ["t"]\n{key} = "soon"\n')
+    said = project.mistakes()
+    assert "must be a duration" in said
+
+
+def test_outputs_of_vanished_instances_are_matched_by_no_glob(project):
+    project.mlfile(
+        """
+        [target.t]
+        run = "echo {k} > {outputs}"
+        outputs = ["out/{k}"]
+        matrix = { k = ["a", "b", "c"] }
+        [target.all]
+        run = "cat {inputs} > all"
+        inputs = ["out/*"]
+        outputs = ["all"]
+        """
+    )
+    project.build()
+    project.edit("Mlfile", '"a", "b", "c"', '"a", "b"')
+    project.build()
+    assert project.read("all") == "a\nb\n"
+    assert not (project.root / "out/c").exists()
+    assert project.build("all").skipped == {"t@k=a", "t@k=b", "all"}
+    project.edit("Mlfile", '"a", "b"', '"c", "a", "b"')
+    built = project.build()
+    assert not built.ran & {"t@k=c"} and "t@k=c" in built.restored
+    assert project.read("all") == "a\nb\nc\n"
+
+
+def test_what_a_user_altered_or_the_store_does_not_have_stays_and_is_matched_by_no_glob(project):
+    project.mlfile(
+        """
+        [target.t]
+        run = "mkdir {outputs}; echo {k} > {outputs}/x"
+        outputs = ["out/{k}/"]
+        matrix = { k = ["a", "b"] }
+        [target.u]
+        run = "echo {k} > {outputs}"
+        outputs = ["u/{k}"]
+        matrix = { k = ["a", "b"] }
+        cache = false
+        [target.all]
+        run = "cat {inputs} > all"
+        inputs = ["out/*/x", "u/*"]
+        outputs = ["all"]
+        """
+    )
+    project.build()
+    project.write("out/b/x", "edited")
+    text = project.read("Mlfile")
+    project.mlfile(text.replace('["a", "b"]', '["a"]'))
+    for _ in range(2):
+        assert project.plan("all")["all"] == ("run" if _ == 0 else "skip")
+        project.build()
+        assert project.read("all") == "a\na\n"
+        assert project.read("out/b/x") == "edited" and project.read("u/b") == "b\n"
+    project.write("u/mine", "mine")
+    project.build()
+    assert project.read("all") == "a\na\nmine", "files of the project are matched"
