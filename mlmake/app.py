@@ -265,7 +265,7 @@ class App:
         lock = BuildLock(os.path.join(self.state_dir, "lock"))
         crew = ThreadCrew(size=2 * (self.choices.jobs or usable_cpus()) + 2)
         with closing(crew), interrupts(crew):
-            command = f"{os.path.basename(sys.argv[0])} {' '.join(sys.argv[1:])}".strip()
+            command = " ".join(("mlmake", *sys.argv[1:]))
             if not lock.acquire(command, wait=self.tell_waiting, stop=crew.has_messages):
                 message = crew.get(0)
                 yield interrupted(self.clock.now(), message.signal if isinstance(message, Interrupted) else None)

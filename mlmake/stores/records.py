@@ -36,7 +36,7 @@ class Records:
 
     def __iter__(self) -> Iterator[Trace]:
         """All that can be read, in no order."""
-        with suppress(FileNotFoundError), os.scandir(self.folder) as files:
+        with suppress(OSError), os.scandir(self.folder) as files:
             for file in files:
                 if file.name.endswith(".jsonl"):
                     yield from (trace for _, trace in _lines(file.path) if trace is not None)

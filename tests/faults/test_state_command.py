@@ -80,7 +80,7 @@ def test_row_6_the_state_grows_in_silence(tmp_path):
     project = Project(tmp_path / "p").write(
         Mlfile="[target.count]\ninputs = ['data/']\noutputs = ['n']\nrun = 'ls data | wc -l > n'\n"
     )
-    for number in range(5000):
+    for number in range(3000):
         project.put(f"data/{number}", str(number))
     small = (
         "import functools, mlmake.app as app; app.open_state = functools.partial(app.open_state, map_size=65536);"
@@ -211,7 +211,7 @@ def test_row_11_the_second_build_waits_and_names_the_first(tmp_path):
     wait_for(lambda: log.read_text() == "x\nx\n")
     second = project.start("build", "--json", "-j", "2")
     line = second.stderr.readline()
-    assert f"locked by pid {first.pid} (" in line and "build a)" in line, line
+    assert line == f"notice: locked by pid {first.pid} (mlmake build a): waiting for it to end\n"
     for words in (["plan"], ["status"], ["why", "a"], ["path", "a"], ["list"]):
         began = time.monotonic()
         assert project.run(*words).code == 0
