@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlmake import __version__
+from mlmake.stores.header import token
 from mlmake.stores.shortcut import GONE, look, note, recall, request_key
 from mlmake.views.idle import idle_line
 
@@ -24,7 +25,9 @@ def answer(argv: Sequence[str]) -> bool:
     message = recall(_note(root, argv), os.environ)
     if message is None:
         return False
-    targets, saved = message.split()
+    targets, saved, state = message.split()
+    if state != _state(root):
+        return False
     if int(targets):
         line = idle_line(int(targets), seconds=time.perf_counter() - began, saved=float(saved))
         sys.stderr.write(line + "\n")
@@ -42,7 +45,7 @@ def leave(app: "App", argv: Sequence[str], *, quiet: bool) -> None:
     rows = ((path, look(path)) for path in paths)
     passed = {name for action in app.graph.actions.values() for name in action.passed}
     told = 0 if quiet else finished.skipped
-    message = f"{told} {finished.saved_seconds!r}".encode()
+    message = f"{told} {finished.saved_seconds!r} ".encode() + _state(app.root)
     note(
         _note(app.root, argv),
         rows,
@@ -53,9 +56,17 @@ def leave(app: "App", argv: Sequence[str], *, quiet: bool) -> None:
     )
 
 
+def _state(root: str) -> bytes:
+    """What has been recorded, by LMDB's own count: its times are too young after every build."""
+    return token(os.path.join(_folder(root), "state", "data.mdb")).encode() or b"-"
+
+
+def _folder(root: str) -> str:
+    return os.environ.get("MLMAKE_STATE_DIR") or os.path.join(root, ".mlmake")
+
+
 def _note(root: str, argv: Sequence[str]) -> str:
-    state = os.environ.get("MLMAKE_STATE_DIR") or os.path.join(root, ".mlmake")
-    return os.path.join(state, "quick", request_key(argv, os.getcwd(), os.environ, version=__version__))
+    return os.path.join(_folder(root), "quick", request_key(argv, os.getcwd(), os.environ, version=__version__))
 
 
 def _where(argv: Sequence[str]) -> tuple[str, str | None]:
