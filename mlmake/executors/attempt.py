@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from mlmake.executors import descendants
@@ -13,8 +13,9 @@ from mlmake.executors.inside.tracking import tracking_env
 from mlmake.executors.loaded import read_loaded
 from mlmake.executors.log import Log
 from mlmake.executors.memory import begin_counting, kills_since
+from mlmake.executors.oversize import shorten_env, shorten_script
 from mlmake.executors.process import Pursuit, StepProcess, Wish
-from mlmake.model.job import Ended, How, Job, Remark, Reported
+from mlmake.model.job import Ended, How, Job, Process, Remark, Reported
 
 NoteProcess: TypeAlias = Callable[[str, int, int], None]
 """Told of every process that is started: job, pid, start time in clock ticks since boot (0 where unknown)."""
@@ -84,6 +85,7 @@ class Attempt:
         self._began = time.monotonic()
         self._report = _Report(job, remark)
         self._loaded_path = job.log + ".loaded" if "imports" in job.track else None
+        self._files: list[str] = []
         outer = job.env.get(descendants.TOKEN)
         self.token = f"{os.getpid()}.{job.id}"
         self.chain = f"{outer}/{self.token}" if outer else self.token
@@ -118,15 +120,35 @@ class Attempt:
                 env.setdefault(name, str(self.job.threads))
         return env
 
-    @property
     def env(self) -> dict[str, str]:
-        """`base_env` and what mlmake adds for itself."""
+        """`base_env` and what mlmake adds for itself. Raises `NotStarted`."""
         env = self.base_env
         env[descendants.TOKEN] = self.chain
         env["MLMAKE_REPORT"] = self._report.path
         if self._loaded_path is not None:
             env |= tracking_env(env, root=self.job.root, file=self._loaded_path)
+        try:
+            env, files = shorten_env(env, self.job.log)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._files += files
         return env
+
+    def argv(self, order: Process) -> Sequence[str]:
+        """The command as it can be started. Raises `NotStarted`."""
+        if not order.script:
+            return order.argv
+        try:
+            argv, files = shorten_script(order.argv, self.job.log + ".script")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._files += files
+        return argv
+
+    def _unwritable(self, error: OSError) -> NotStarted:
+        return NotStarted(
+            f"{error.filename}: cannot be written: {error.strerror}; free the disk or mend the permissions"
+        )
 
     @property
     def loaded_path(self) -> str | None:
@@ -183,7 +205,7 @@ class Attempt:
         return Ended(How.NOT_STARTED, None, time.monotonic() - self._began, detail=detail)
 
     def _clear(self) -> None:
-        for path in (self._report.path, self._loaded_path, self.job.log + ".tail"):
+        for path in (self._report.path, self._loaded_path, self.job.log + ".tail", *self._files):
             if path is not None:
                 try:
                     os.unlink(path)

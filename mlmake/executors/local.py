@@ -35,7 +35,7 @@ class LocalExecutor:
         job = attempt.job
         if not isinstance(job.order, Process):
             raise TypeError(f"a local executor runs commands, not {type(job.order).__name__}")
-        process = start_process(job.order.argv, attempt.env, cwd=job.root, inherit=self._inherit)
+        process = start_process(attempt.argv(job.order), attempt.env(), cwd=job.root, inherit=self._inherit)
         self._note(job.id, process.pid, descendants.start_time(process.pid))
         return process
 

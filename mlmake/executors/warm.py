@@ -77,7 +77,7 @@ class WarmExecutor:
             "function": job.order.function,
             "arguments": encode(job.order.arguments),
             "context": encode(job.order.context),
-            "env": attempt.env,
+            "env": attempt.env(),
             "report": attempt.report_path,
             "track": attempt.loaded_path,
             "token": attempt.chain,

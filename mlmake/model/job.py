@@ -11,9 +11,10 @@ from mlmake.model.units import Seconds
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Run this argv; the shell is already in it."""
+    """Run this argv; the shell is already in it, with the script as the last word if `script`."""
 
     argv: tuple[str, ...]
+    script: bool = False
 
 
 @dataclass(frozen=True, slots=True)

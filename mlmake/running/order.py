@@ -71,7 +71,7 @@ def make_job(
 def _order(action: Action, scope: Mapping[str, object], context: Mapping[str, object], project: Project) -> Order:
     match action.command:
         case Shell(text):
-            return Process((*project.shell, fill_shell(text, scope)))
+            return Process((*project.shell, fill_shell(text, scope)), script=True)
         case Argv(words):
             return Process(fill_argv(words, scope))
         case Call() as call:

@@ -403,3 +403,45 @@ def test_what_a_user_altered_or_the_store_does_not_have_stays_and_is_matched_by_
     project.write("u/mine", "mine")
     project.build()
     assert project.read("all") == "a\na\nmine", "files of the project are matched"
+
+
+@pytest.fixture
+def crowded(project):
+    """More names than fit into one word of a command."""
+    for number in range(4000):
+        (project.root / "in" / f"{'x' * 40}{number}").parent.mkdir(exist_ok=True)
+        (project.root / "in" / f"{'x' * 40}{number}").write_text("1")
+    return project
+
+
+def test_thousands_of_inputs_are_named_and_told(crowded):
+    crowded.write(
+        "steps.py",
+        """
+        import os, subprocess
+        def run(files, out):
+            subprocess.run(["true"], check=True)
+            out.write_text(str(len(files)))
+        """,
+    )
+    crowded.mlfile(
+        """
+        [target.shell]
+        run = "cat {inputs} > {outputs}"
+        inputs = ["in/*"]
+        outputs = ["shell"]
+        [target.told]
+        run = ["{python}", "-c", "import mlmake; open('told', 'w').write(str(len(mlmake.step().inputs)))"]
+        inputs = ["in/*"]
+        outputs = ["told"]
+        [target.call]
+        call = "steps:run"
+        inputs = { files = "in/*" }
+        outputs = { out = "call" }
+        """
+    )
+    crowded.build()
+    assert (crowded.read("shell"), crowded.read("told"), crowded.read("call")) == ("1" * 4000, "4000", "4000")
+    assert {p.name for p in (crowded.root / ".mlmake/runs").glob("*/logs/*")} == {"shell.log", "told.log", "call.log"}
+    crowded.edit("Mlfile", "cat {inputs}", "nothing-of-this-name; cat {inputs}")
+    assert crowded.build(code=1).failed == {"shell"}

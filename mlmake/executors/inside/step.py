@@ -55,6 +55,9 @@ def current() -> Step:
 
     def read(name: str) -> Any:
         text = os.environ.get(name)
+        if not text and (file_name := os.environ.get(name + "_FILE")):  # too long for a variable
+            with open(file_name, encoding="utf-8") as file:
+                text = file.read()
         return json.loads(text) if text else {}
 
     context = {
