@@ -5,7 +5,7 @@ import itertools
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Lock
@@ -17,7 +17,7 @@ from mlmake.model.digest import Digest, ObjectName
 from mlmake.model.trace import Trace
 from mlmake.model.tree import Entry, entries, folder_digest
 from mlmake.ports import DamagedObject, Kept, StoreTrouble
-from mlmake.stores.copying import BLOCK, Copier, Names, reading, write_all
+from mlmake.stores.copying import BLOCK, Copier, Names, named, reading, write_all
 from mlmake.stores.eyes import DISK
 from mlmake.stores.flushing import flush_all
 from mlmake.stores.manifest import BadManifest, Row, read_manifest, write_manifest
@@ -37,11 +37,16 @@ _DAY = 86_400.0
 
 
 class FolderStore:
-    """A content store in one folder. Any thread may keep, place and sync."""
+    """A content store in one folder. Any thread may keep, place and sync.
 
-    def __init__(self, folder: str) -> None:
+    `link` are the ways of putting bytes in place, in order of preference: "reflink", "hardlink", "copy". A hard link
+    is the object itself: who writes through it spoils the object, which is then seen when it is next put in place.
+    """
+
+    def __init__(self, folder: str, *, link: Sequence[str] = ("reflink", "copy")) -> None:
         self.folder = folder.rstrip("/")
-        self._copier = Copier()
+        self._copier = Copier(reflink="reflink" in link)
+        self._hardlink = "hardlink" in link and "reflink" not in link[: list(link).index("hardlink")]
         self._records = Records(f"{self.folder}/records")
         self._numbers = itertools.count()
         self._guard = Lock()
@@ -234,6 +239,8 @@ class FolderStore:
             raise DamagedObject(f"{name} is not in {self.folder}")
         source = reading(path)
         try:
+            if self._hardlink and self._linked(source, name, path, fresh):
+                return
             mode = 0o777 if (os.fstat(source).st_mode & 0o111 if executable is None else executable) else 0o666
             target = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
             try:
@@ -245,6 +252,18 @@ class FolderStore:
         if names.object != name:
             self.drop(name)
             raise DamagedObject(f"the bytes of {name} in {self.folder} were damaged: it was dropped")
+
+    def _linked(self, source: int, name: ObjectName, path: str, fresh: str) -> bool:
+        """Whether the object, found sound, stands under the other name too; not where links cannot be made."""
+        sound = named(source).object == name
+        os.lseek(source, 0, os.SEEK_SET)
+        if not sound:
+            return False
+        try:
+            os.link(path, fresh)
+        except OSError:
+            return False
+        return True
 
     def _place_folder(self, name: ObjectName, fresh: str) -> None:
         path = self._find(self._path(name) + _FOLDER)

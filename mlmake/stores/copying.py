@@ -27,7 +27,8 @@ class Names:
 class Copier:
     """Copies between descriptors; remembers between which disks blocks cannot be shared."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reflink: bool = True) -> None:
+        self._reflink = reflink
         self._unshared: set[tuple[int, int]] = set()
 
     def copy(self, source: int, target: int) -> Names:
@@ -37,7 +38,7 @@ class Copier:
 
     def _share(self, source: int, target: int) -> bool:
         disks = os.fstat(source).st_dev, os.fstat(target).st_dev
-        if disks in self._unshared:
+        if not self._reflink or disks in self._unshared:
             return False
         try:
             fcntl.ioctl(target, _FICLONE, source)

@@ -180,3 +180,31 @@ def test_equal_bytes_have_equal_names(tmp_path_factory, blobs):
     real.sync()
     files = [name for _, _, names in os.walk(folder / "store" / "objects") for name in names]
     assert len(files) == len(set(blobs))
+
+
+@pytest.mark.parametrize(("link", "links"), [(("hardlink", "copy"), 2), (("copy",), 1), (("reflink", "copy"), 1)])
+def test_a_hard_link_only_on_request(tmp_path, link, links):
+    from mlmake.stores.content import FolderStore
+
+    store = FolderStore(str(tmp_path / "store"), link=link)
+    (tmp_path / "a").write_bytes(b"bytes")
+    kept = store.keep(str(tmp_path / "a"))
+    store.sync()
+    store.place(kept.object, str(tmp_path / "b"))
+    assert (tmp_path / "b").read_bytes() == b"bytes"
+    assert (tmp_path / "b").stat().st_nlink == links
+
+
+def test_a_spoiled_object_is_not_linked(tmp_path):
+    from mlmake.stores.content import FolderStore
+
+    store = FolderStore(str(tmp_path / "store"), link=("hardlink", "copy"))
+    (tmp_path / "a").write_bytes(b"bytes")
+    kept = store.keep(str(tmp_path / "a"))
+    store.sync()
+    store.place(kept.object, str(tmp_path / "b"))
+    (tmp_path / "b").chmod(0o644)
+    (tmp_path / "b").write_bytes(b"other")
+    with pytest.raises(DamagedObject):
+        store.place(kept.object, str(tmp_path / "c"))
+    assert not (tmp_path / "c").exists()
