@@ -23,6 +23,8 @@ def ended_badly(ended: Ended, timeout: float | None) -> str:
         return "was cancelled"
     said = f": {ended.detail}" if ended.detail else ""
     if ended.code is not None and ended.code < 0:
+        if ended.detail and ended.detail.startswith(("ended by ", "killed by ")):
+            return f"was {ended.detail}"
         return f"was ended by signal {-ended.code}{said}"
     return f"ended with exit code {ended.code}{said}"
 

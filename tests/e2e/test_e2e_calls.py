@@ -350,3 +350,47 @@ def test_an_edit_within_a_second_that_leaves_the_size_is_not_hidden_by_bytecode(
         assert project.build().ran == {"call", "script"}
         assert (project.read("call"), project.read("script")) == (value, value)
     assert list((project.root / "__pycache__").glob("lib.*.pyc")), "bytecode is still kept"
+
+
+def test_the_ways_in_which_a_call_may_end(project):
+    project.write(
+        "steps.py",
+        """
+        import os, sys, threading, time
+        def exits_0(out):
+            out.write_text("")
+            sys.exit(0)
+        def exits_3(out):
+            sys.exit(3)
+        def says(out):
+            sys.exit("no good")
+        def raises(out):
+            raise KeyError("k")
+        def leaves(out):
+            os._exit(7)
+        def in_thread(out):
+            threading.Thread(target=lambda: (time.sleep(0.1), out.write_text(""))).start()
+        def at_exit(out):
+            import atexit
+            atexit.register(lambda: out.write_text(""))
+        def hangs(out):
+            time.sleep(100)
+        """,
+    )
+    ends = {
+        "exits_0": None,
+        "exits_3": "ended with exit code 3",
+        "says": "ended with exit code 1: no good",
+        "raises": "ended with exit code 1: KeyError: 'k'",
+        "leaves": "ended with exit code 7",
+        "in_thread": None,
+        "at_exit": None,
+        "hangs": "took longer than its timeout of 1.0 s and was ended",
+    }
+    project.mlfile(
+        "".join(
+            f'[target.{name}]\ncall = "steps:{name}"\noutputs = {{ out = "{name}" }}\ntimeout = "1s"\n' for name in ends
+        )
+    )
+    built = project.build("-k", code=1)
+    assert {name: built.detail(name) for name in ends} == ends

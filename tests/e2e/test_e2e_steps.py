@@ -111,7 +111,9 @@ def test_a_failed_step_never_leaves_half_an_output(project):
     project.mlfile('[target.t]\nrun = "echo half > t; kill -9 $$"\noutputs = ["t"]\n')
     built = project.build(code=1)
     assert not (project.root / "t").exists()
-    assert "signal 9" in built.detail("t")
+    assert built.detail("t").startswith("was killed by SIGKILL (signal 9, exit code 137): ")
+    project.mlfile('[target.t]\nrun = "kill -SEGV $$"\noutputs = ["t"]\n')
+    assert project.build(code=1).detail("t") == "was ended by SIGSEGV (signal 11)"
 
 
 def test_exit_0_without_an_output_is_an_error_that_names_it(project):
