@@ -445,3 +445,131 @@ def test_thousands_of_inputs_are_named_and_told(crowded):
     assert {p.name for p in (crowded.root / ".mlmake/runs").glob("*/logs/*")} == {"shell.log", "told.log", "call.log"}
     crowded.edit("Mlfile", "cat {inputs}", "nothing-of-this-name; cat {inputs}")
     assert crowded.build(code=1).failed == {"shell"}
+
+
+def test_what_only_policy_uses_is_no_parameter_of_the_recipe(project):
+    project.mlfile(
+        """
+        [target.t]
+        run = "echo > t"
+        outputs = ["t"]
+        timeout = "{params.limit}"
+        resources = { cpus = "{params.n}" }
+        [params]
+        limit = "1m"
+        n = 1
+        """
+    )
+    project.build()
+    assert project.plan("--set", "limit=2m", "--set", "n=2") == {"t": "skip"}
+    assert "duration" in project.mistakes("plan", "--set", "limit=soon")
+
+
+def test_a_module_changed_back_restores(project):
+    project.write("lib.py", "V = 1\n")
+    project.write("steps.py", "import lib\ndef run(out):\n    out.write_text(str(lib.V))\n")
+    project.mlfile(
+        """
+        [target.t]
+        call = "steps:run"
+        outputs = { out = "t" }
+        [target.u]
+        run = "cp t u"
+        inputs = ["t"]
+        outputs = ["u"]
+        """
+    )
+    project.build()
+    project.write("lib.py", "V = 2\n")
+    assert project.build().ran == {"t", "u"}
+    project.write("lib.py", "V = 1\n")
+    b = project.build()
+    assert b.restored == {"t", "u"} and project.read("u") == "1"
+    (project.root / "lib.py").unlink()
+    b = project.build(code=1)
+    project.write("lib.py", "V = 1\n")
+    assert project.build().skipped == {"t", "u"}
+
+
+def test_check_is_exit_3_if_something_would_be_restored(project):
+    project.mlfile('[target.t]\nrun = "echo > t"\noutputs = ["t"]\n')
+    project.build()
+    (project.root / "t").unlink()
+    assert project("plan", "--check").code == 3
+    assert project("status", "--check").code == 3
+    assert project.plan() == {"t": "restore"}
+
+
+def test_a_function_of_a_package(project):
+    project.write("pkg/__init__.py", "def run(out):\n    from . import sub\n    out.write_text(sub.X)\n")
+    project.write("pkg/sub.py", "X = 'a'\n")
+    project.mlfile('[target.t]\ncall = "pkg:run"\noutputs = { out = "t" }\n')
+    project.build()
+    project.write("pkg/sub.py", "X = 'b'\n")
+    assert project.build().ran == {"t"}
+
+
+def test_stdin_of_a_call_is_empty(project):
+    project.write("steps.py", "import sys\ndef run(out):\n    out.write_text(repr(sys.stdin.read()))\n")
+    project.mlfile('[target.t]\ncall = "steps:run"\noutputs = { out = "t" }\n')
+    s = project.command("build", input="hello")
+    assert project.read("t") == "''", s
+
+
+def test_the_environment_of_a_call(project, monkeypatch):
+    monkeypatch.setenv("CALLER", "c")
+    project.write(
+        "steps.py",
+        """
+        import os
+        def run(out):
+            names = "CALLER", "OWN", "MLMAKE_TARGET", "OMP_NUM_THREADS"
+            out.write_text(repr({k: os.environ.get(k) for k in names}))
+        """,
+    )
+    project.mlfile('[target.t]\ncall = "steps:run"\noutputs = { out = "t" }\nenv={OWN="1"}\nresources={cpus=2}\n')
+    project.build()
+    assert project.read("t") == "{'CALLER': 'c', 'OWN': '1', 'MLMAKE_TARGET': 't', 'OMP_NUM_THREADS': '2'}"
+
+
+def test_an_output_that_was_a_file_and_becomes_a_folder(project):
+    project.write("in", "1")
+    project.mlfile('[target.t]\nrun = "echo > o"\ninputs=["in"]\noutputs = ["o"]\n')
+    project.build()
+    project.mlfile('[target.t]\nrun = "mkdir o; echo > o/x"\ninputs=["in"]\noutputs = ["o/"]\n')
+    b = project.build()
+    assert b.ran == {"t"}
+    project.mlfile('[target.t]\nrun = "echo > o"\ninputs=["in"]\noutputs = ["o"]\n')
+    b = project.build()
+    assert b.restored == {"t"}, b.finished
+    assert (project.root / "o").is_file()
+
+
+def test_what_a_user_wrote_is_back_after_a_failure(project):
+    project.mlfile('[target.t]\nrun = "false"\noutputs = ["o"]\n')
+    project.write("o", "mine")
+    project.build(code=1)
+    assert project.read("o") == "mine"
+
+
+def test_a_selection_of_two_targets(project):
+    project.mlfile("""
+[target.a]
+run = "echo a > a; echo '{\\"x\\": 1}' > a.json"
+outputs = { model = "a", m = "a.json" }
+metrics = "m"
+[target.b]
+run = "echo b > b; echo '{\\"x\\": 2}' > b.json"
+outputs = { model = "b", m = "b.json" }
+metrics = "m"
+[target.best]
+inputs = [":a", ":b"]
+select = { by = "x" }
+outputs = { list = "best.json" }
+[target.use]
+run = "cat {inputs.model} {inputs.list} > use"
+inputs = { model = ":best.model", list = ":best.list" }
+outputs = ["use"]
+""")
+    project.build()
+    assert project.read("use").startswith("b\n")
