@@ -456,3 +456,58 @@ def test_a_second_build_waits_and_names_the_first_and_a_query_does_not(project):
     assert first.wait(20) == 0
     second.communicate(timeout=20)
     assert second.returncode == 0 and (project.root / "u").exists()
+
+
+DISTURBING = """
+    [target.t]
+    run = '''
+    if test ! -e once; then touch once; COMMAND; fi
+    {python} -c 'import lib'; cat in/* > out; echo > new
+    '''
+    inputs = ["in/", "in/a"]
+    outputs = ["out", "new"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        ("echo 2 > in/b", "disturbed"),
+        ("rm in/b", "disturbed"),
+        ("echo > in/c", "disturbed"),
+        ("mv in/b in/c", "disturbed"),
+        ("touch in/a", "ran"),
+        ("echo 1 > in/a", "ran"),
+        ("echo > elsewhere", "ran"),
+        ("{python} -c 'import lib'; echo V = 2 > lib.py", "disturbed"),
+    ],
+)
+def test_what_disturbs_and_what_does_not(project, command, outcome):
+    for name in "ab":
+        project.write(f"in/{name}", "1\n")
+    project.write("lib.py", "V = 1\n")
+    project.mlfile(DISTURBING.replace("COMMAND", command))
+    built = project.build(code=1 if outcome == "disturbed" else 0)
+    assert built.outcome("t") == outcome, built.detail("t")
+    assert project.build().outcome("t") == ("ran" if outcome == "disturbed" else "skipped")
+    assert project.build().skipped == {"t"}
+
+
+def test_what_mlmake_itself_restores_disturbs_nobody(project):
+    project.write("src", "1")
+    project.mlfile(
+        """
+        [target.a]
+        run = "cp src a"
+        inputs = ["src"]
+        outputs = ["a"]
+        [target.b]
+        run = "cp a b; cat a > again"
+        inputs = [":a"]
+        outputs = ["b", "again"]
+        """
+    )
+    project.build()
+    (project.root / "a").unlink()
+    built = project.build("--force", "b")
+    assert built.restored == {"a"} and built.ran == {"b"}
