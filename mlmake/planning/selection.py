@@ -42,7 +42,8 @@ def enter(
     """
     if not select.pick:
         return [Entrant(actions[n], results[n], results[n].metrics) for n in select.candidates if n in results], []
-    entrants, warnings = [], []
+    entrants: list[tuple[int, Entrant]] = []
+    warnings: list[str] = []
     for name in select.pick:
         picked = actions[name]
         if name not in results:
@@ -53,10 +54,12 @@ def enter(
             if n in results and all(actions[n].keys[k] == v for k, v in picked.keys.items() if k in actions[n].keys)
         ]
         if len(matching) == 1:
-            entrants.append(Entrant(picked, results[name], results[matching[0]].metrics))
+            entrant = Entrant(picked, results[name], results[matching[0]].metrics)
+            entrants.append((select.candidates.index(matching[0]), entrant))
         else:
             warnings.append(f"{name} is left out: {len(matching)} instances of the inputs have its keys")
-    return entrants, warnings
+    # Ties keep the order of the inputs, not that of what is picked.
+    return [entrant for _, entrant in sorted(entrants, key=lambda pair: pair[0])], warnings
 
 
 def choose(select: Select, entrants: Sequence[Entrant]) -> Choice:

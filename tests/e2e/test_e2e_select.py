@@ -159,6 +159,29 @@ def test_metrics_nested_are_joined_by_dots_and_spelled_did_you_mean(project):
     assert chosen(project) == ["a2"]
 
 
+def test_with_pick_ties_keep_the_order_of_the_inputs(project):
+    project.mlfile(
+        """
+        [target.train]
+        run = "echo {algo} > {outputs.model}"
+        outputs = { model = "m/{algo}" }
+        matrix = { algo = ["a", "b"] }
+        [target.evaluate]
+        run = '''echo '{"acc": 1}' > {outputs.metrics}'''
+        inputs = { model = ":train.model@algo" }
+        outputs = { metrics = "e/{algo}" }
+        metrics = "metrics"
+        matrix = ":train"
+        [target.best]
+        inputs = [":evaluate@algo=b", ":evaluate@algo=a"]
+        select = { by = "acc", pick = ":train", top = 2 }
+        outputs = ["best.json"]
+        """
+    )
+    project.build()
+    assert [entry["keys"]["algo"] for entry in project.json("best.json")["selected"]] == ["b", "a"]
+
+
 def test_with_pick_the_metrics_are_those_of_the_inputs_and_the_outputs_those_of_the_picked(project):
     for name, score in (("a", 1), ("b", 2)):
         project.write(f"scores/{name}", f'{{"acc": {score}}}')
