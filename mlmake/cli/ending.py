@@ -44,8 +44,7 @@ def code_of(error: BaseException) -> int:
     # Slow to import; only if a command has done so can one of its exceptions be here.
     app = sys.modules.get("mlmake.app")
     if app is not None and isinstance(error, app.MlfileMistakes):
-        sys.stderr.write(error.text.rstrip("\n") + "\n")
-        return WRONG
+        return _put(error.text.rstrip("\n") + "\n", WRONG)
     if app is not None and isinstance(error, app.Usage):
         return say(str(error), WRONG)
     match error:
@@ -75,10 +74,15 @@ def code_of(error: BaseException) -> int:
 def say(text: str, code: int) -> int:
     """One message on stderr; gives the code on."""
     lines = [printable(line) for line in text.split("\n")]
+    return _put("mlmake: " + "\nmlmake: ".join(lines) + "\n", code)
+
+
+def _put(text: str, code: int) -> int:
+    """Write to stderr, which may be closed or full: then only the code is left to tell."""
     try:
-        sys.stderr.write("mlmake: " + "\nmlmake: ".join(lines) + "\n")
+        sys.stderr.write(text)
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:
         hush()
     return code
 

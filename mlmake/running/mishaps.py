@@ -90,8 +90,8 @@ def not_restorable(error: Exception) -> str:
 
 
 def unreadable(error: OSError) -> str:
-    """An input cannot be looked at."""
-    return f"its inputs cannot be read: {_cause(error)}"
+    """An input, or what stands where an output was, cannot be looked at."""
+    return f"its files cannot be read: {_cause(error)}"
 
 
 def unreadable_outputs(error: OSError) -> str:

@@ -52,6 +52,8 @@ class FolderStore:
         self._guard = Lock()
         self._pending: dict[str, str] = {}
         self._made: set[str] = set()
+        # After the first damaged object no other is trusted to be whole because it is there.
+        self._trusting = True
 
     def keep(self, path: str) -> Kept:
         """See `ContentStore.keep`."""
@@ -90,6 +92,7 @@ class FolderStore:
             with open(manifest, "rb") as file:
                 rows = read_manifest(file.read())
         except (OSError, BadManifest):
+            self._trusting = False
             return False
         return all(row.object is None or self._find(self._path(row.object)) is not None for row in rows)
 
@@ -130,7 +133,8 @@ class FolderStore:
                         os.unlink(entry.path)
 
     def drop(self, name: ObjectName) -> None:
-        """Remove an object, if it is there. Its files, if it is a folder, stay: others may share them."""
+        """Remove a damaged object, if it is there. Its files, if it is a folder, stay: others may share them."""
+        self._trusting = False
         path = self._path(name)
         with self._guard:
             fresh = [self._pending.pop(final, None) for final in (path, path + _FOLDER)]
@@ -198,7 +202,7 @@ class FolderStore:
 
     def _put(self, final: str, data: bytes, mode: int) -> None:
         """Write a small file that is to stand under this name after `sync`."""
-        if final.startswith(f"{self.folder}/objects/") and self._find(final) is not None:
+        if self._has_object(final):
             return
         fresh = self._fresh()
         try:
@@ -213,9 +217,15 @@ class FolderStore:
             raise
         self._pend(final, fresh)
 
+    def _has_object(self, final: str) -> bool:
+        """Whether an object needs not be written again."""
+        if not final.startswith(f"{self.folder}/objects/"):
+            return False
+        return final in self._pending or (self._trusting and os.path.exists(final))
+
     def _pend(self, final: str, fresh: str) -> None:
         with self._guard:
-            double = final in self._pending or (final.startswith(f"{self.folder}/objects/") and os.path.exists(final))
+            double = final in self._pending or self._has_object(final)
             if not double:
                 self._pending[final] = fresh
         if double:
