@@ -94,7 +94,9 @@ class FolderStore:
         except (OSError, BadManifest):
             self._trusting = False
             return False
-        return all(row.object is None or self._find(self._path(row.object)) is not None for row in rows)
+        whole = all(row.object is None or self._find(self._path(row.object)) is not None for row in rows)
+        self._trusting = self._trusting and whole
+        return whole
 
     def place(self, name: ObjectName, path: str) -> None:
         """See `ContentStore.place`."""
