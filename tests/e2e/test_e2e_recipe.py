@@ -302,3 +302,51 @@ def test_instances_by_a_subset_of_keys_and_types_kept(project):
     assert project.build("t@a=x").ran == {"t@a=x,n=1.5", "t@a=x,n=true"}
     assert project.read("out/x-1.5") == repr(("x", 1.5, {"a": "x", "n": 1.5}))
     assert project.read("out/x-true") == repr(("x", True, {"a": "x", "n": True}))
+
+
+def test_table_values_from_a_parameter_and_pairing_by_their_names(project):
+    project.mlfile(
+        """
+        [target.fit]
+        run = "echo {config.depth} > {outputs}"
+        outputs = ["fit/{config.name}-{lr}"]
+        matrix = { config = { param = "configs" }, lr = [1e-3, 0.10] }
+        [target.score]
+        run = "cat {inputs.model} > {outputs}"
+        inputs = { model = ":fit@config,lr=0.001" }
+        outputs = ["score/{config.name}"]
+        matrix = { config = { param = "configs" } }
+        [params]
+        configs = [{ name = "small", depth = 3 }, { name = "large", depth = 9 }]
+        """
+    )
+    built = project.build()
+    assert "fit@config=small,lr=0.001" in built.ran and "fit@config=large,lr=0.1" in built.ran
+    assert project.read("score/large") == "9\n"
+    project.edit("Mlfile", "depth = 9", "depth = 8")
+    built = project.build()
+    assert built.ran == {"fit@config=large,lr=0.001", "fit@config=large,lr=0.1", "score@config=large"}
+    assert "8" in " ".join(built.texts("fit@config=large,lr=0.1"))
+
+
+def test_instances_of_another_target_are_taken_over_by_reference(project):
+    project.mlfile(
+        """
+        [target.fit]
+        run = "echo {a}{b} > {outputs}"
+        outputs = ["fit/{a}{b}"]
+        matrix = { a = [1, 2], b = ["x", "y"], exclude = [{ a = 2, b = "y" }] }
+        [target.score]
+        run = "cat {inputs.m} > {outputs}"
+        inputs = { m = ":fit@*" }
+        outputs = ["score/{a}{b}"]
+        matrix = ":fit"
+        """
+    )
+    project.build()
+    assert [name for name in project.plan() if name.startswith("score")] == [
+        "score@a=1,b=x",
+        "score@a=1,b=y",
+        "score@a=2,b=x",
+    ]
+    assert project.read("score/2x") == "2x\n"
