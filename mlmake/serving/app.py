@@ -30,6 +30,8 @@ LARGEST_DISCARDED = 8 * LARGEST_BODY
 """Bytes of a body too large that are still read before it is refused."""
 
 INFER = re.compile(r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[^/]+))?/infer")
+# The second is what curl and urllib say of a body of which they were told nothing.
+JSON_KINDS = (b"application/json", b"application/x-www-form-urlencoded")
 JSON_HEADERS = [(b"content-type", b"application/json")]
 
 
@@ -167,7 +169,7 @@ def check_kind(headers: Mapping[bytes, bytes]) -> None:
     # Clients of the binary extension send no type of their own, only the length of the JSON before the tensors.
     if b"inference-header-content-length" in headers:
         raise Refusal(415, "Inference-Header-Content-Length: the binary tensor extension is not yet built; send JSON")
-    if kind != b"application/json":
+    if kind not in JSON_KINDS:
         raise Refusal(415, f"Content-Type: {kind.decode('latin-1')!r} instead of 'application/json'")
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise Refusal(415, "Content-Encoding: send the body as it is")

@@ -92,6 +92,14 @@ def test_an_answer_names_its_models_and_is_reproduced_offline(
     assert outputs["predict"]["data"] == offline.argmax(axis=1).tolist()
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json; charset=utf-8"])
+def test_a_client_that_names_no_type_of_its_own_is_answered(
+    server: Server, client: Client, store: Store, classifier: Fit, rows: np.ndarray, kind: str
+) -> None:
+    server.release(Release("tagger", (store("train", classifier()),))).result()
+    assert client.ask(INFER, question(rows), {"Content-Type": kind})[0] == 200
+
+
 def test_metadata_and_versions(server: Server, client: Client, store: Store, classifier: Fit, rows: np.ndarray) -> None:
     assert client.ask("/v2")[1]["name"] == "mlmake"
     server.release(Release("tagger", (store("train", classifier()),))).result()
