@@ -163,7 +163,7 @@ class App:
         self.tell_waiting: Callable[[str], None] = self.notices.append
         self.state_dir = _state_dir(self.root)
         self.runs_folder = os.path.join(self.state_dir, "runs")
-        self.store = FolderStore(_cache_dir(self.root, self.state_dir, graph))
+        self.store = FolderStore(_cache_dir(self.root, self.state_dir, graph), link=graph.project.link)
         self.clock = SystemClock()
         self.idle: RunFinished | None = None
         self._building = False
@@ -300,6 +300,7 @@ class App:
             retries=self.choices.retry,
             origin={"host": platform.node(), "mlmake": __version__, "python": self.python},
         )
+        self._prefetch(closure(self.graph, request.actions))
         building = Build(
             with_discovered_edges(self.graph, state),
             request,
@@ -311,7 +312,6 @@ class App:
             executor=executor,
             crew=crew,
         )
-        self._prefetch(building.board.order)
         try:
             for event in building.events():
                 if isinstance(event, RunFinished) and event.outcome == "ok" and not (event.ran or event.restored):
@@ -361,8 +361,8 @@ class App:
         self.workspace.prefetch([*paths, *(output.path for a in actions for output in a.outputs)])
 
     def looked_at(self) -> list[str] | None:
-        """All that the last build's judgement depends on, as absolute paths; None if that cannot be told by paths."""
-        paths = [*self._looked_at, os.path.join(self.state_dir, "state", "data.mdb")]
+        """All but the state that the last build's judgement depends on; None if that cannot be told by paths."""
+        paths = [*self._looked_at]
         places: list[str] = []
         for name in self._order:
             action = self.graph.actions[name]
