@@ -148,6 +148,12 @@ class Workspace(Protocol):
     def put_back(self, job: str) -> None:
         """After a failure: remove what the step left at its outputs and put the previous ones back."""
 
+    def spare(self, job: str, products: Sequence[Product]) -> Sequence[str]:
+        """After the first success: what was moved aside is no result but somebody's own, so keep it for good.
+
+        Gives where it is now, by absolute paths; what equals the new product is left to be dropped. Raises OSError.
+        """
+
     def settle(self, job: str) -> None:
         """After a success: drop what was moved aside."""
 

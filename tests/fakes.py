@@ -251,6 +251,9 @@ class FakeWorkspace:
     def put_back(self, job: str) -> None:
         self.disk.put_back(job)
 
+    def spare(self, job: str, products: Sequence[Product]) -> Sequence[str]:
+        return ()
+
     def settle(self, job: str) -> None:
         self.disk.aside.pop(job, None)
 

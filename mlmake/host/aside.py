@@ -4,7 +4,7 @@ import errno
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -68,6 +68,20 @@ class Aside:
             self._put_back(stay)
             self._write({"do": "end", "job": job})
             del self._stays[job]
+
+    def moved(self, job: str) -> Mapping[str, str]:
+        """Where each previous output of a job is now, as an absolute path."""
+        stay = self._stays.get(job)
+        return {output: self._at(place) for output, place in stay.moved.items()} if stay else {}
+
+    def spare(self, job: str, output: str) -> str:
+        """Keep a previous output for good, beside this folder; gives where. Raises OSError."""
+        stay = self._stays[job]
+        place = f"{os.path.dirname(self.folder)}/replaced/{job}/{output.lstrip('/')}".rstrip("/")
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        os.rename(self._at(stay.moved[output]), place)
+        del stay.moved[output]
+        return place
 
     def settle(self, job: str) -> None:
         """Drop the previous outputs. Raises OSError."""

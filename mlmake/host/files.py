@@ -125,6 +125,16 @@ class LocalWorkspace:
         self._aside.put_back(job)
         self.forget(self._outputs.pop(job, ()))
 
+    def spare(self, job: str, products: Sequence[Product]) -> Sequence[str]:
+        """See `Workspace.spare`."""
+        digests = {product.path.rstrip("/"): product.digest for product in products}
+        kept = []
+        for output, place in self._aside.moved(job).items():
+            look = self._look(place + "/" if os.path.isdir(place) and not os.path.islink(place) else place)
+            if look != digests.get(output.rstrip("/")):
+                kept.append(self._aside.spare(job, output))
+        return kept
+
     def settle(self, job: str) -> None:
         """See `Workspace.settle`."""
         self._aside.settle(job)

@@ -138,5 +138,8 @@ class Board:
         return [n for n, s in self.standing.items() if s.state not in (State.DONE, State.DORMANT)]
 
     def count(self, *outcomes: Outcome) -> int:
-        """How many actions ended so; groups do not count."""
-        return sum(s.outcome in outcomes and not self.graph.actions[n].is_group for n, s in self.standing.items())
+        """How many actions ended so; groups do not count, but those that failed themselves."""
+        return sum(
+            s.outcome in outcomes and (not self.graph.actions[n].is_group or s.outcome is Outcome.FAILED)
+            for n, s in self.standing.items()
+        )

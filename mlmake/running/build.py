@@ -17,7 +17,7 @@ from mlmake.model.event import (
     TargetStarted,
     Warned,
 )
-from mlmake.model.graph import Action, Graph, Resources, Select
+from mlmake.model.graph import Action, Graph, Leaf, Resources, Select
 from mlmake.model.job import Ended, How, Job, Reported, Said
 from mlmake.model.plan import Request
 from mlmake.model.snapshot import Snapshot
@@ -164,7 +164,7 @@ class Build:
     def _judge(self, name: str) -> Iterator[Event]:
         action, standing = self.graph.actions[name], self.board[name]
         if action.is_group:
-            yield from self._finish(name, Outcome.SKIPPED, settled=Settled({}, in_place=True))
+            yield from self._judge_group(name, action)
             return
         try:
             evidence = gather(
@@ -199,6 +199,14 @@ class Build:
                 detail = mishaps.blocked_by(self.board.bad_needs(phony))
                 yield from self._finish(phony, Outcome.BLOCKED, detail=detail)
             yield from self._block(phony)
+
+    def _judge_group(self, name: str, action: Action) -> Iterator[Event]:
+        """A group stands for its inputs: it is done when they are, and fails if one of them is nowhere."""
+        leaves = [item.path for declared in action.inputs for item in declared.items if isinstance(item, Leaf)]
+        if missing := [path for path in leaves if self.workspace.version(path) is MISSING]:
+            yield from self._fail(name, Outcome.FAILED, mishaps.missing_inputs(missing))
+        else:
+            yield from self._finish(name, Outcome.SKIPPED, settled=Settled({}, in_place=True))
 
     def _keep(self, name: str, decision: Decision, outcome: Outcome) -> Iterator[Event]:
         """The result of the decision stands: nothing runs."""
@@ -454,9 +462,21 @@ class Build:
             metrics=done.metrics,
             origin=self.options.origin,
         )
+        if evidence.latest is None:
+            yield from self._spare(name, standing.job_id, done)
         trace = self.results[name] = self.ledger.record(trace, job=standing.job_id)
         self._settle(name, Outcome.RAN, _settled(trace))
         self.ledger.say(self._finished(name, seconds=ended.seconds, metrics=trace.metrics, code=ended.code))
+
+    def _spare(self, name: str, job: str, done: Attempted) -> Iterator[Event]:
+        """Before the first result of an action, what lay at its outputs was somebody's own."""
+        try:
+            kept = self.workspace.spare(job, done.products)
+        except OSError as error:
+            yield Warned(self.clock.now(), name, mishaps.not_spared(error))
+            return
+        if kept:
+            yield Warned(self.clock.now(), name, mishaps.spared(kept))
 
     def _fail(self, name: str, outcome: Outcome, detail: str, done: Attempted | None = None) -> Iterator[Event]:
         """A bad outcome: note it, tell it, block what is behind it, and stop as `on_error` says."""
@@ -514,7 +534,7 @@ class Build:
     ) -> Iterator[Event]:
         """The outcome of an action is known: those that wait for it go on, and it is told."""
         self._settle(name, outcome, settled)
-        if not self.graph.actions[name].is_group:
+        if not self.graph.actions[name].is_group or outcome is Outcome.FAILED:
             yield self._finished(name, seconds=seconds, saved=saved, metrics=metrics, code=code, detail=detail)
 
     def _settle(self, name: str, outcome: Outcome, settled: Settled | None) -> None:

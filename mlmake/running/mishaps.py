@@ -69,6 +69,16 @@ def unfillable(mistake: Mistake) -> str:
     return f"its command cannot be made: {mistake.what}" + (f" ({mistake.hint})" if mistake.hint else "")
 
 
+def spared(places: Sequence[str]) -> str:
+    """Something that mlmake had not made lay where the first result went."""
+    return f"what lay at its outputs before it was first built is kept in {_listed(places)}"
+
+
+def not_spared(error: OSError) -> str:
+    """It could not be kept for good."""
+    return f"what lay at its outputs before it was first built could not be kept: {error}"
+
+
 def blocked_by(names: Sequence[str]) -> str:
     """Something upstream failed."""
     return f"not started, because {_listed(names)} did not succeed"
