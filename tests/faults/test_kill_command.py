@@ -198,7 +198,7 @@ n = 19
 """
 
 
-@pytest.mark.parametrize("times", [4, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_row_1_kills_at_random_times_heal(tmp_path, times):
     chance = random.Random(11)
     project = Project(tmp_path / "p").write(Mlfile=TWENTY)
