@@ -99,10 +99,11 @@ def truncate(data):
     os.truncate(data, data.stat().st_size // 2)
 
 
-def zero_middle(data):
+def zero_pages(data):
     with open(data, "r+b") as file:
-        file.seek(data.stat().st_size // 2 // 4096 * 4096)
-        file.write(bytes(4 * 4096))
+        # All but the two meta pages: any smaller part may be pages that nothing refers to.
+        file.seek(2 * 4096)
+        file.write(bytes(data.stat().st_size - 2 * 4096))
 
 
 def garbage(data):
@@ -117,7 +118,7 @@ def empty(data):
     os.truncate(data, 0)
 
 
-@pytest.mark.parametrize("damage", [truncate, zero_middle, garbage, text, empty])
+@pytest.mark.parametrize("damage", [truncate, zero_pages, garbage, text, empty])
 def test_rows_7_and_8_a_damaged_state_is_rebuilt(tmp_path, damage):
     project = of_all_kinds(tmp_path / "p")
     project.build()
