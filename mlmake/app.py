@@ -5,7 +5,6 @@ import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import cached_property
 
 from mlmake import __version__
@@ -16,18 +15,13 @@ from mlmake.executors.warm import WarmExecutor
 from mlmake.host.clock import SystemClock
 from mlmake.host.crew import ThreadCrew
 from mlmake.host.files import LocalWorkspace
-from mlmake.host.globbing import matching
 from mlmake.host.lock import BuildLock
-from mlmake.host.machine import totals, usable_cpus
-from mlmake.host.modules import ModuleFinder
-from mlmake.host.project import Located, NoProject, locate
+from mlmake.host.machine import usable_cpus
+from mlmake.host.project import Located
 from mlmake.host.signals import interrupts
-from mlmake.mlfile.build import build_graph, vanished
-from mlmake.mlfile.document import Document, load_document
+from mlmake.mlfile.build import vanished
 from mlmake.mlfile.doubts import find_doubts
-from mlmake.mlfile.handed import Handed
-from mlmake.mlfile.parameters import Parameters, merge_parameters
-from mlmake.mlfile.problems import Problem, render
+from mlmake.mlfile.problems import Problem
 from mlmake.model.digest import MISSING
 from mlmake.model.event import GOOD, Event, Hashing, RunFinished, Warned
 from mlmake.model.graph import Graph, Leaf, Made, Part
@@ -40,6 +34,10 @@ from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import Wrong, choose, owner_of
 from mlmake.planning.selection import chosen_instances
 from mlmake.ports import Interrupted, OutsideProject, StateTrouble
+from mlmake.reading import Choices as Choices
+from mlmake.reading import MlfileMistakes as MlfileMistakes
+from mlmake.reading import Reading, find_project, read_project, state_folder
+from mlmake.reading import Usage as Usage
 from mlmake.running import mishaps
 from mlmake.running.build import Build, Options, interrupted
 from mlmake.running.order import Surroundings
@@ -49,106 +47,6 @@ from mlmake.stores.former import read_former, write_former
 from mlmake.stores.ignore import ignore_itself
 from mlmake.stores.lmdb import LmdbState, open_state
 from mlmake.stores.memory import MemoryState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """What flags and environment chose; see the command line's reference for the meaning of each."""
-
-    directory: str | None = None
-    file: str | None = None
-    set: tuple[str, ...] = ()
-    params_file: str | None = None
-    force_named: bool = False
-    force: tuple[str, ...] = ()
-    exact: bool = False
-    rehash: bool = False
-    no_cache: bool = False
-    jobs: int | None = None
-    keep_going: bool = False
-    frozen: bool = False
-    retry: int | None = None
-    verbose: int = 0
-
-
-class MlfileMistakes(Exception):
-    """The Mlfile has mistakes; `text` shows them all."""
-
-    def __init__(self, text: str, problems: Sequence[Problem]) -> None:
-        super().__init__(text)
-        self.text, self.problems = text, tuple(problems)
-
-
-class Usage(Exception):
-    """The words of the command line fit nothing here; the message says what was probably meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What the Mlfile says; `looked_at` are the absolute paths that were read or looked for."""
-
-    graph: Graph
-    document: Document
-    parameters: Parameters
-    looked_at: tuple[str, ...]
-
-
-def read_project(located: Located, choices: Choices) -> Reading:
-    """The graph of an Mlfile. Raises MlfileMistakes with all that is wrong, OSError."""
-    root, looked_at = located.root, [*located.tried]
-
-    def read(path: str) -> bytes | None:
-        place = os.path.join(root, path)
-        looked_at.append(place)
-        try:
-            with open(place, "rb") as file:
-                return file.read()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            return None
-
-    document, problems = load_document(read, located.name, version=__version__)
-    if document is None:
-        raise _mistakes(problems, {located.name: (read(located.name) or b"").decode("utf-8", "replace")})
-    extra = choices.params_file and os.path.relpath(os.path.join(choices.directory or "", choices.params_file), root)
-    parameters, wrong = merge_parameters(document, read, settings=choices.set, extra_file=extra)
-    problems += wrong
-    python = document.table.project.python
-    finder = ModuleFinder(root, os.path.join(root, python) if python else sys.executable)
-    handed = Handed(
-        listing=lambda pattern: matching(root, pattern, looked_at),
-        module=finder.find,
-        environ=os.environ,
-        totals=totals(),
-        root=root,
-        former=read_former(_state_dir(root)),
-    )
-    graph, wrong = build_graph(document, parameters, handed)
-    problems += wrong
-    if graph is None or problems:
-        raise _mistakes(problems, {**document.texts, **parameters.texts})
-    return Reading(graph, document, parameters, (*looked_at, *finder.tried))
-
-
-def _state_dir(root: str) -> str:
-    return os.environ.get("MLMAKE_STATE_DIR") or os.path.join(root, ".mlmake")
-
-
-def _mistakes(problems: Sequence[Problem], texts: dict[str, str]) -> MlfileMistakes:
-    return MlfileMistakes(render(problems, texts), problems)
-
-
-def _includes(path: str) -> Sequence[str]:
-    """The absolute paths that an Mlfile includes; none if it cannot be read."""
-    folder, name = os.path.split(path)
-
-    def read(inner: str) -> bytes:
-        if inner != name:
-            return b""  # what it includes is asked for by name only
-        with open(path, "rb") as file:
-            return file.read()
-
-    document, _ = load_document(read, name)
-    return [os.path.normpath(os.path.join(folder, i)) for i in document.table.project.include] if document else []
 
 
 class App:
@@ -161,7 +59,7 @@ class App:
         self.notices: list[str] = []
         self.listener: Callable[[Event], None] = lambda event: None
         self.tell_waiting: Callable[[str], None] = self.notices.append
-        self.state_dir = _state_dir(self.root)
+        self.state_dir = state_folder(self.root)
         self.runs_folder = os.path.join(self.state_dir, "runs")
         self.store = FolderStore(_cache_dir(self.root, self.state_dir, graph), link=graph.project.link)
         self.clock = SystemClock()
@@ -172,11 +70,7 @@ class App:
     @classmethod
     def open(cls, choices: Choices) -> "App":
         """Find and read the Mlfile. Raises MlfileMistakes, Usage, OSError."""
-        try:
-            folder = os.path.abspath(choices.directory or os.curdir)
-            located = locate(folder, choices.file, includes=_includes)
-        except NoProject as error:
-            raise Usage(str(error)) from error
+        located = find_project(choices)
         reading = read_project(located, choices)
         return cls(located, choices, reading.graph, reading)
 
