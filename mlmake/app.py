@@ -19,29 +19,31 @@ from mlmake.host.lock import BuildLock
 from mlmake.host.machine import usable_cpus
 from mlmake.host.project import Located
 from mlmake.host.signals import interrupts
-from mlmake.mlfile.build import vanished
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
-from mlmake.model.digest import MISSING
 from mlmake.model.event import GOOD, Event, Hashing, RunFinished, Warned
 from mlmake.model.graph import Graph, Leaf, Made, Part
 from mlmake.model.plan import Plan, Request
 from mlmake.model.release import Release, ReleasedModel
 from mlmake.model.snapshot import Snapshot
-from mlmake.model.trace import Memory, Trace
+from mlmake.model.trace import Memory
 from mlmake.planning.discovered import with_discovered_edges
 from mlmake.planning.plan import closure, plan
-from mlmake.planning.request import Wrong, choose, owner_of
+from mlmake.planning.request import Wrong, choose
 from mlmake.planning.selection import chosen_instances
+from mlmake.planning.vanished import farewell
 from mlmake.ports import Interrupted, OutsideProject, StateTrouble
 from mlmake.reading import Choices as Choices
 from mlmake.reading import MlfileMistakes as MlfileMistakes
 from mlmake.reading import Reading, find_project, read_project, state_folder
 from mlmake.reading import Usage as Usage
 from mlmake.running import mishaps
-from mlmake.running.build import Build, Options, interrupted
+from mlmake.running.build import Build
+from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
 from mlmake.running.runs import log_name, new_run
+from mlmake.running.survey import survey
+from mlmake.running.telling import interrupted
 from mlmake.stores.content import FolderStore
 from mlmake.stores.former import read_former, write_former
 from mlmake.stores.ignore import ignore_itself
@@ -118,14 +120,7 @@ class App:
 
     def snapshot(self) -> Snapshot:
         """One look at the world, now."""
-        return Snapshot(
-            now=self.clock.now(),
-            version=self.workspace.version,
-            listing=self.workspace.listing,
-            read=self.workspace.read,
-            memory=self.state,
-            stored=lambda product: product.object is not None and self.store.has(product.object),
-        )
+        return survey(self.clock, self.workspace, traces=self.state, store=self.store)
 
     def request(self, words: Sequence[str]) -> Request:
         """What words on the command line ask for. Raises Usage."""
@@ -222,30 +217,19 @@ class App:
     def _put_away_vanished(self) -> dict[str, str]:
         """Remove what instances that are no more have left, if the store has it; gives what is still noted."""
         former = read_former(self.state_dir)
-        gone = vanished(former, self.graph.targets, self.graph.actions)
-        for path, instance in gone.items():
-            if owner_of(self.graph, path) is not None or self._put_away(path, self.state.latest(instance)):
-                del former[path]
-        if gone:
-            write_former(self.state_dir, former)
-        return former
-
-    def _put_away(self, path: str, last: Trace | None) -> bool:
-        """Whether nothing is left at this path of what this result made there."""
-        product = next((p for p in last.outputs if p.path == path), None) if last else None
-        # What the disk refuses stays where it is, and no pattern matches it.
-        with suppress(OSError, OutsideProject):
-            version = self.workspace.version(path)
-            if version is MISSING:
-                return True
-            if product is None or version != product.digest or product.object is None:
-                return False
-            if self.store.has(product.object):
+        gone = farewell(former, self.graph, snapshot=self.snapshot())
+        left = set(former).difference(gone.forgotten)
+        for path in gone.removed:
+            # What the disk refuses stays where it is, and no pattern matches it.
+            with suppress(OSError, OutsideProject):
                 self.workspace.clear("vanished", [path], ())
                 self.workspace.settle("vanished")
                 self.workspace.forget([path])
-                return True
-        return False
+                left.discard(path)
+        noted = {path: name for path, name in former.items() if path in left}
+        if noted != former:
+            write_former(self.state_dir, noted)
+        return noted
 
     def _prefetch(self, order: Sequence[str]) -> None:
         """Read records and stamps of all that will be judged in two transactions."""

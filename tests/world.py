@@ -21,12 +21,13 @@ from mlmake.model.event import GOOD, Event, Outcome, RunFinished, TargetFinished
 from mlmake.model.graph import Graph
 from mlmake.model.job import Ended, FunctionCall, How, Job, PathText
 from mlmake.model.plan import Plan, Request
-from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Trace
 from mlmake.planning.discovered import with_discovered_edges
 from mlmake.planning.plan import closure, plan
-from mlmake.running.build import Build, Options
+from mlmake.running.build import Build
+from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
+from mlmake.running.survey import survey
 
 
 @dataclass
@@ -156,15 +157,7 @@ class World:
 
     def plan(self, names: Sequence[str] | None = None, *, forced: Sequence[str] = (), restore: bool = True) -> Plan:
         """What a build would do, by a fresh look."""
-        workspace = FakeWorkspace(self.disk)
-        snapshot = Snapshot(
-            now=self.clock.now(),
-            version=workspace.version,
-            listing=workspace.listing,
-            read=workspace.read,
-            memory=self.traces,
-            stored=lambda product: product.object is not None and self.store.has(product.object),
-        )
+        snapshot = survey(self.clock, FakeWorkspace(self.disk), traces=self.traces, store=self.store)
         return plan(self.graph(), self.request(names, forced, restore=restore), snapshot=snapshot)
 
     def build(

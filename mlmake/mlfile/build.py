@@ -1,10 +1,11 @@
 """From a document to the graph: every name resolved, every mistake noted; what must be looked up is handed in."""
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlmake.mlfile.calls import Called, Offers, check_arguments, find_function, parameters_asked
 from mlmake.mlfile.document import Document
+from mlmake.mlfile.environment import read_environment
 from mlmake.mlfile.handed import Handed as Handed
 from mlmake.mlfile.inputs import Resolved, Resolver, makers
 from mlmake.mlfile.instances import multiply, unknown_target
@@ -13,18 +14,16 @@ from mlmake.mlfile.interpolate import (
     Mistake,
     Mode,
     Unfillable,
-    as_text,
     cannot_fail,
     check,
-    fill_string,
     fill_text,
     slots_in,
 )
 from mlmake.mlfile.keypath import KeyPath
 from mlmake.mlfile.matrix import Keys
-from mlmake.mlfile.nearest import closest
 from mlmake.mlfile.notes import Notes
 from mlmake.mlfile.order import circles
+from mlmake.mlfile.outputs import claim_outputs
 from mlmake.mlfile.parameters import Parameters
 from mlmake.mlfile.paths import normal
 from mlmake.mlfile.policy import read_link, read_policy, read_totals
@@ -40,11 +39,13 @@ from mlmake.mlfile.recipe import (
     parameter_facts,
 )
 from mlmake.mlfile.schema import TargetTable
+from mlmake.mlfile.selects import read_select
 from mlmake.mlfile.serves import read_serve
-from mlmake.mlfile.territory import Territory, bad_output
+from mlmake.mlfile.territory import Territory
 from mlmake.mlfile.using import listed_parameters, written_parameters
 from mlmake.model.digest import Value
 from mlmake.model.fact import Fact, fact, recipe_digest
+from mlmake.model.former import vanished
 from mlmake.model.graph import (
     Action,
     Argv,
@@ -60,7 +61,6 @@ from mlmake.model.graph import (
     PartGlob,
     Project,
     Resources,
-    Select,
     Shell,
     Target,
 )
@@ -209,59 +209,22 @@ class _Builder:
         protected = dict.fromkeys(map(normal, self.document.table.project.params), "a file of parameters")
         protected |= dict.fromkeys(self.document.texts, "an Mlfile")
         for name, table in self.targets.items():
-            if not table.outputs:
-                continue
-            where: KeyPath = ("target", name, "outputs")
-            declared: list[tuple[str | None, str, KeyPath]] = (
-                [(label, text, (*where, label)) for label, text in table.outputs.items()]
-                if isinstance(table.outputs, dict)
-                else [(None, text, (*where, number)) for number, text in enumerate(table.outputs)]
+            self.outputs |= claim_outputs(
+                name,
+                table,
+                self.instances[name].ids,
+                scopes=self.scopes,
+                protected=protected,
+                territory=self.territory,
+                target=self.target_of.__getitem__,
+                notes=self.notes,
             )
-            sources = [table.source] if isinstance(table.source, str) else table.source or []
-            for instance in self.instances[name].ids:
-                found = []
-                for label, text, place in declared:
-                    path = self._output(text, place, instance, protected, sources)
-                    if path is not None:
-                        found.append(Output(label, path))
-                        self.territory.claim(
-                            path, instance, where=place, notes=self.notes, target=self.target_of.__getitem__
-                        )
-                self.outputs[instance] = tuple(found)
         self.territory.close(self.notes)
-
-    def _output(
-        self, text: str, where: KeyPath, instance: str, protected: Mapping[str, str], sources: Sequence[str]
-    ) -> str | None:
-        path = text
-        if "{" in text:
-            try:
-                path = fill_string(text, self.scopes[instance])
-            except Unfillable as problem:
-                self.notes.mistakes(where, [problem.mistake])
-                return None
-        wrong = bad_output(path, protected)
-        if wrong is None and "*" in text:
-            wrong = Mistake(f'the output "{text}" is a pattern', "name one file, or a folder with a final /")
-        if wrong is not None:
-            self.notes.mistakes(where, [wrong])
-            return None
-        path = normal(path)
-        for source in sources:
-            if "{" not in source and normal(source).rstrip("/") == path.rstrip("/"):
-                self.notes.add(where, f"the output {path} is the source of {instance}", "write it elsewhere")
-                return None
-            if source.endswith("/") and path.startswith(normal(source)):
-                self.notes.add(
-                    where, f"the output {path} lies in {source}, the source of {instance}", "write it elsewhere"
-                )
-                return None
-        return path
 
     def _common(self, name: str) -> _Common:
         table = self.targets[name]
         where: KeyPath = ("target", name)
-        env, passed, places = self._environment(name)
+        env, passed, places = read_environment(self.document.table.env, table.env, (*where, "env"), self.notes)
         texts: list[tuple[KeyPath, str, Mode]] = []
         if isinstance(table.run, str):
             texts.append(((*where, "run"), table.run, Mode.SHELL))
@@ -297,43 +260,6 @@ class _Builder:
             texts=tuple(texts),
             fixed=all(cannot_fail(text, mode) for _, text, mode in texts),
         )
-
-    def _environment(self, name: str) -> tuple[dict[str, str], tuple[str, ...], dict[str, KeyPath]]:
-        """Variables that are set, names that pass through, and where each variable is set."""
-        env: dict[str, str] = {}
-        passed: dict[str, None] = {}
-        places: dict[str, KeyPath] = {}
-        own = self.targets[name].env
-        tables: list[tuple[KeyPath, Mapping[str, str | int | float | bool]]] = [(("env",), self.document.table.env)]
-        where: KeyPath = ("target", name, "env")
-        if isinstance(own, dict):
-            tables.append((where, own))
-        for place, table in tables:
-            for variable, value in table.items():
-                here = (*place, variable)
-                if not self._variable(variable, here):
-                    continue
-                if value is True:
-                    env.pop(variable, None)
-                    passed[variable] = None
-                elif value is False:
-                    self.notes.add(here, f"{variable} is false", 'true passes it through; for the text write "false"')
-                else:
-                    passed.pop(variable, None)
-                    env[variable] = as_text(value)
-                    places[variable] = here
-        if isinstance(own, list):
-            for number, variable in enumerate(own):
-                if self._variable(variable, (*where, number)):
-                    env.pop(variable, None)
-                    passed[variable] = None
-        return env, tuple(passed), places
-
-    def _variable(self, name: str, where: KeyPath) -> bool:
-        if name and "=" not in name and "\0" not in name:
-            return True
-        self.notes.add(where, f'"{name}" cannot name an environment variable', 'set one as { NAME = "value" }')
-        return False
 
     def _actions(self, name: str, resolver: Resolver, totals: Resources, actions: dict[str, Action]) -> None:
         table = self.targets[name]
@@ -463,7 +389,10 @@ class _Builder:
         if table.call is not None:
             return self._call(common, table, instance, keys, resolved)
         if table.select is not None:
-            select, inputs = self._select(common, table, place, instance, inputs, resolver)
+            name = self.target_of[instance]
+            select, inputs = read_select(
+                table.select, name, place, resolver=resolver, target_of=self.target_of, notes=self.notes
+            )
             return select, inputs, (), None
         return Group(), inputs, (), None
 
@@ -506,66 +435,6 @@ class _Builder:
             self._functions[text] = find_function(text, self.handed)
         return self._functions[text]
 
-    def _select(
-        self,
-        common: _Common,
-        table: TargetTable,
-        place: int,
-        instance: str,
-        inputs: tuple[Input, ...],
-        resolver: Resolver,
-    ) -> tuple[Select, tuple[Input, ...]]:
-        asked = table.select
-        assert asked is not None
-        name = str(common.where[1])
-        where = (*common.where, "select")
-        if len(table.outputs) != 1 and name not in self.broken:
-            hint = f'outputs = ["build/{name}.json"]'
-            self.notes.add(where, "a selection writes one file, the list of what it chose", hint)
-        if asked.min is not None and asked.max is not None and asked.min > asked.max:
-            self.notes.add(where, f"min {asked.min} is above max {asked.max}, nothing can be chosen", "swap them")
-        candidates = resolver.candidates(name, place)
-        picks = resolver.picked(name, place)
-        if not table.inputs and name not in self.broken:
-            self.notes.add(where, "a selection chooses from its inputs, and there are none", 'inputs = [":train"]')
-        for target in dict.fromkeys(self.target_of[c] for c in candidates):
-            if self.targets[target].metrics is None and target not in self.broken:
-                hint = f'say which output of {target} holds them: metrics = "metrics"'
-                self.notes.add(where, f"{target} has no metrics to choose by", hint)
-        chosen = picks or candidates
-        names = dict.fromkeys(k for c in chosen for k in self.instances[self.target_of[c]].names)
-        for number, key in enumerate(asked.per):
-            if key not in names and chosen:
-                meant = closest(key, names)
-                listed = f"there are {', '.join(names)}" if names else None
-                self.notes.add(
-                    (*where, "per", number),
-                    f"no candidate has a matrix key {key}",
-                    f"did you mean {meant}?" if meant else listed,
-                )
-        # The manifest tells the digests of all outputs of what it chose, so all of them are read.
-        known = {item for i in inputs for item in i.items if isinstance(item, Made)}
-        more = [
-            self.territory.made(o.path)
-            for c in chosen
-            for o in self.outputs.get(c, ())
-            if self.territory.owners.get(o.path) == c
-        ]
-        unread = tuple(item for item in dict.fromkeys(more) if item not in known and item.maker != instance)
-        if unread:
-            inputs = (*inputs, Input(None, True, unread))
-        select = Select(
-            by=asked.by,
-            top=asked.top,
-            order=asked.order,
-            min=asked.min,
-            max=asked.max,
-            per=tuple(asked.per),
-            candidates=candidates,
-            pick=picks,
-        )
-        return select, inputs
-
     def _cycles(self, actions: Mapping[str, Action]) -> None:
         edges = {i: (*a.upstream, *a.after) if a.after else a.upstream for i, a in actions.items()}
         for circle in circles(edges):
@@ -576,11 +445,6 @@ class _Builder:
                 f"a cycle: {' → '.join((*circle, circle[0]))}",
                 "nothing can come before itself; take one of these edges away",
             )
-
-
-def vanished(former: Mapping[str, str], targets: Container[str], instances: Container[str]) -> dict[str, str]:
-    """Of the paths that instances have made those whose instance is no more, though its target is still there."""
-    return {p: i for p, i in former.items() if i not in instances and i.partition("@")[0] in targets}
 
 
 def _strings(entries: Sequence[str] | Mapping[str, str | list[str]] | Mapping[str, str]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Plan to events: the one loop that carries a build out, by messages from its crew; it judges nothing itself."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 
 from mlmake.mlfile.interpolate import Unfillable
 from mlmake.model.decision import Decision, Verb
@@ -11,23 +10,19 @@ from mlmake.model.event import (
     MetricsReported,
     Outcome,
     OutputText,
-    RunFinished,
     RunStarted,
-    TargetFinished,
     TargetStarted,
     Warned,
 )
 from mlmake.model.graph import Action, Graph, Leaf, Resources, Select
 from mlmake.model.job import Ended, How, Job, Reported, Said
 from mlmake.model.plan import Request
-from mlmake.model.snapshot import Snapshot
-from mlmake.model.trace import Failure, Trace, inputs_key
-from mlmake.planning.evidence import Evidence, Settled, gather
+from mlmake.model.trace import Failure, Trace
+from mlmake.planning.evidence import Settled, gather
 from mlmake.planning.judge import decide
 from mlmake.planning.plan import closure
 from mlmake.planning.request import owner_of
 from mlmake.planning.schedule import Line, Room, claim, priorities, widen
-from mlmake.planning.selection import NothingToSelect, choose, enter
 from mlmake.ports import (
     Clock,
     ContentStore,
@@ -46,30 +41,18 @@ from mlmake.running import mishaps
 from mlmake.running.attempt import Attempted, attempt
 from mlmake.running.board import Board, State
 from mlmake.running.ledger import Ledger
-from mlmake.running.order import Surroundings, make_job
+from mlmake.running.options import Options
+from mlmake.running.order import make_job
+from mlmake.running.resuming import present_key, resumable
+from mlmake.running.selecting import selecting
+from mlmake.running.survey import survey
+from mlmake.running.telling import finished, summary
 
 MOST_REJUDGED = 5
 """How often an action whose inputs keep moving before it starts is judged again before it counts as disturbed."""
 
 LONGEST_END = 40.0
 """Seconds that killed steps may take to go when a build breaks off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to build. `jobs` is the number of steps at once, none for the totals' CPUs; `retries` goes for all steps.
-
-    `log_path` gives the absolute path of the log for a name.
-    """
-
-    run: str
-    around: Surroundings
-    log_path: Callable[[str], str]
-    jobs: int | None = None
-    keep_going: bool = False
-    frozen: bool = False
-    retries: int | None = None
-    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 class Build:
@@ -104,14 +87,7 @@ class Build:
         self.saved = 0.0
         self.stopping = False
         self.signal: int | None = None
-        self.snapshot = Snapshot(
-            now=clock.now(),
-            version=workspace.version,
-            listing=workspace.listing,
-            read=workspace.read,
-            memory=traces,
-            stored=lambda product: product.object is not None and store.has(product.object),
-        )
+        self.snapshot = survey(clock, workspace, traces=traces, store=store)
 
     # The loop: judge what is ready, start what has room, hear what comes.
 
@@ -142,7 +118,15 @@ class Build:
         for name in board.unfinished():
             yield from self._finish(name, Outcome.CANCELLED, detail=mishaps.not_started(self.signal is not None))
         yield from self.ledger.commit()
-        yield self._summary(self.clock.monotonic() - begun)
+        yield summary(
+            self.board,
+            run=self.options.run,
+            time=self.clock.now(),
+            seconds=self.clock.monotonic() - begun,
+            saved=self.saved,
+            frozen=self.options.frozen,
+            signal=self.signal,
+        )
 
     def _abandon(self) -> None:
         """Kill what runs still: the machine broke, or nobody listens any more."""
@@ -268,8 +252,8 @@ class Build:
                 yield from self._fail(name, Outcome.FAILED, mishaps.unfillable(error.mistake))
                 return
         standing.job = job
-        execute = self._selecting(action) if job is None else self._executing(job)
-        keep = self._resumable(action, evidence)
+        execute = self._executing(job) if job is not None else self._selecting(action)
+        keep = resumable(action, evidence, failure=self.traces.failure(action.id))
         yield TargetStarted(
             self.clock.now(), action.target, name, decision.reasons, standing.attempts, job.log if job else None
         )
@@ -295,36 +279,10 @@ class Build:
         return lambda: self.executor.execute(job, self.crew.post)
 
     def _selecting(self, action: Action) -> Callable[[], Ended]:
-        """A selection as an attempt: it reads recorded metrics and writes the manifest."""
-        select = action.command
-        assert isinstance(select, Select), "only a selection selects"
-        begun = self.clock.monotonic()
-        entrants, left_out = enter(select, self.graph.actions, self.results)
-        try:
-            choice = choose(select, entrants)
-        except NothingToSelect as error:
-            nobody = Ended(How.NOT_STARTED, None, self.clock.monotonic() - begun, detail=str(error))
-            return lambda: nobody
-        self.board[action.id].losers = choice.losers
-        detail = "; ".join((*left_out, *choice.warnings)) or None
-
-        def execute() -> Ended:
-            try:
-                self.workspace.write(action.outputs[0].path, choice.manifest)
-            except (OutsideProject, OSError) as error:
-                return Ended(How.NOT_STARTED, None, self.clock.monotonic() - begun, detail=str(error))
-            return Ended(How.EXITED, 0, self.clock.monotonic() - begun, detail=detail)
-
+        execute, self.board[action.id].losers = selecting(
+            action, self.graph.actions, results=self.results, workspace=self.workspace, clock=self.clock
+        )
         return execute
-
-    def _resumable(self, action: Action, evidence: Evidence) -> tuple[str, ...]:
-        """The kept outputs that stay in place: only those that the same recipe and inputs have written."""
-        if not action.policy.keep:
-            return ()
-        key, last, failure = _key(evidence), evidence.last, self.traces.failure(action.id)
-        if failure is not None:
-            return action.policy.keep if (failure.recipe, failure.key) == (action.recipe, key) else ()
-        return action.policy.keep if last is not None and last == evidence.latest and last.key == key else ()
 
     # What comes from outside.
 
@@ -466,7 +424,16 @@ class Build:
             yield from self._spare(name, standing.job_id, done)
         trace = self.results[name] = self.ledger.record(trace, job=standing.job_id)
         self._settle(name, Outcome.RAN, _settled(trace))
-        self.ledger.say(self._finished(name, seconds=ended.seconds, metrics=trace.metrics, code=ended.code))
+        self.ledger.say(
+            finished(
+                action,
+                standing,
+                time=self.clock.now(),
+                seconds=ended.seconds,
+                metrics=trace.metrics,
+                code=ended.code,
+            )
+        )
 
     def _spare(self, name: str, job: str, done: Attempted) -> Iterator[Event]:
         """Before the first result of an action, what lay at its outputs was somebody's own."""
@@ -534,8 +501,18 @@ class Build:
     ) -> Iterator[Event]:
         """The outcome of an action is known: those that wait for it go on, and it is told."""
         self._settle(name, outcome, settled)
-        if not self.graph.actions[name].is_group or outcome is Outcome.FAILED:
-            yield self._finished(name, seconds=seconds, saved=saved, metrics=metrics, code=code, detail=detail)
+        action = self.graph.actions[name]
+        if not action.is_group or outcome is Outcome.FAILED:
+            yield finished(
+                action,
+                self.board[name],
+                time=self.clock.now(),
+                seconds=seconds,
+                saved=saved,
+                metrics=metrics,
+                code=code,
+                detail=detail,
+            )
 
     def _settle(self, name: str, outcome: Outcome, settled: Settled | None) -> None:
         for held in self.board.finish(name, outcome, settled):
@@ -543,74 +520,10 @@ class Build:
                 continue
             self._queue(held)
 
-    def _finished(
-        self,
-        name: str,
-        *,
-        seconds: float = 0.0,
-        saved: float = 0.0,
-        metrics: Mapping[str, float] | None = None,
-        code: int | None = None,
-        detail: str | None = None,
-    ) -> TargetFinished:
-        standing = self.board[name]
-        assert standing.outcome is not None, "only what has its outcome is told"
-        return TargetFinished(
-            time=self.clock.now(),
-            target=self.graph.actions[name].target,
-            instance=name,
-            outcome=standing.outcome,
-            reasons=standing.decision.reasons if standing.decision else (),
-            seconds=seconds,
-            metrics=metrics or {},
-            exit_code=code,
-            saved=saved,
-            detail=detail,
-            log=standing.job.log if standing.job else None,
-            losers=standing.losers,
-        )
-
     def _failure(self, name: str, outcome: str, code: int | None) -> Failure:
-        evidence, recipe = self.board[name].evidence, self.graph.actions[name].recipe
-        key = _key(evidence) if evidence else inputs_key(())
+        recipe, key = self.graph.actions[name].recipe, present_key(self.board[name].evidence)
         return Failure(name, recipe, key, self.options.run, self.clock.now(), outcome, code)
-
-    def _summary(self, seconds: float) -> RunFinished:
-        count = self.board.count
-        failed = count(Outcome.FAILED, Outcome.TIMED_OUT, Outcome.DISTURBED)
-        blocked, cancelled = count(Outcome.BLOCKED), count(Outcome.CANCELLED)
-        if self.signal is not None:
-            outcome = "interrupted"
-        elif failed or cancelled or blocked:
-            outcome = "not-up-to-date" if self.options.frozen and not failed else "failed"
-        else:
-            outcome = "ok"
-        return RunFinished(
-            time=self.clock.now(),
-            run=self.options.run,
-            outcome=outcome,
-            ran=count(Outcome.RAN),
-            restored=count(Outcome.RESTORED),
-            skipped=count(Outcome.SKIPPED),
-            failed=failed,
-            cancelled=cancelled,
-            seconds=seconds,
-            saved_seconds=self.saved,
-            blocked=blocked,
-            signal=self.signal,
-        )
-
-
-def interrupted(time: float, signal: int | None) -> RunFinished:
-    """A build that was interrupted before it began."""
-    return RunFinished(time, "", "interrupted", 0, 0, 0, 0, 0, 0.0, 0.0, signal=signal)
 
 
 def _settled(result: Trace) -> Settled:
     return Settled({product.path: product.digest for product in result.outputs}, in_place=True)
-
-
-def _key(evidence: Evidence) -> Digest:
-    """The key of the present inputs, missing ones included."""
-    pairs: Sequence[tuple[str, Digest]] = [(path, Digest(str(version))) for path, version in evidence.inputs]
-    return inputs_key(pairs)

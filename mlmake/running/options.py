@@ -1,0 +1,23 @@
+"""How a build is to be carried out; it does not know of what."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mlmake.running.order import Surroundings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to build. `jobs` is the number of steps at once, none for the totals' CPUs; `retries` goes for all steps.
+
+    `log_path` gives the absolute path of the log for a name.
+    """
+
+    run: str
+    around: Surroundings
+    log_path: Callable[[str], str]
+    jobs: int | None = None
+    keep_going: bool = False
+    frozen: bool = False
+    retries: int | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
