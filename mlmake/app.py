@@ -262,9 +262,7 @@ class App:
         return os.path.join(self.root, chosen) if chosen else sys.executable
 
     def _log_path(self, run: str, name: str) -> str:
-        folder = os.path.join(self.runs_folder, run, "logs")
-        os.makedirs(folder, exist_ok=True)
-        return os.path.join(folder, log_name(name))
+        return os.path.join(self.runs_folder, run, "logs", log_name(name))
 
     def release(self, serve: str) -> Release | None:
         """What is to be served under this name now; None as long as nothing is there."""

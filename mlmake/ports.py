@@ -86,7 +86,7 @@ class ContentStore(Protocol):
         """
 
     def remember(self, trace: Trace) -> None:
-        """Write a result's plain record beside the objects, from which a lost state is rebuilt."""
+        """Take a result's plain record, to be written beside the objects by `sync`: a lost state is rebuilt from it."""
 
     def remembered(self) -> Iterable[Trace]:
         """All plain records that can be read, by order of recording."""

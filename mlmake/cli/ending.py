@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-import tempfile
 import time
 import traceback
 
@@ -115,6 +114,8 @@ def bug(error: BaseException) -> int:
     """Keep the trace in a file and name it."""
     trace = "".join(traceback.format_exception(error))
     kept = "it could not be saved"
+    import tempfile  # noqa: PLC0415 - slow to load, and only a bug needs it
+
     for folder in (_state_folder(), tempfile.gettempdir()):
         if folder is None:
             continue

@@ -17,12 +17,12 @@ def main() -> int:
     try:
         if is_answered(argv):
             return 0
+        # Modules and a big graph are objects that stay: looking for cycles among them costs a third of a judgement.
+        gc.set_threshold(100_000, 20, 100)
         # Slow: click and all that a command needs, after the shortcut.
         from mlmake.cli.commands import run  # noqa: PLC0415
 
-        # A big graph is nothing but objects that stay: looking for cycles among them costs a third of a judgement.
         gc.freeze()
-        gc.set_threshold(100_000, 20, 100)
         return run(argv)
     except KeyboardInterrupt:
         # Before anything has begun; later ones are met where they can be told of.

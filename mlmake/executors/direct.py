@@ -32,7 +32,8 @@ def without_shell(argv: Sequence[str], env: Mapping[str, str]) -> Sequence[str]:
     # Files and functions that a shell would read first may give any word another meaning.
     if "BASH_ENV" in env or any(name.startswith("BASH_FUNC_") for name in env):
         return argv
-    words = shlex.split(argv[-1])
+    text = argv[-1]
+    words = shlex.split(text) if "'" in text else text.split()
     if words[0] in _OWN_WORDS or program(words[0], env.get("PATH")) is None:
         return argv
     return words

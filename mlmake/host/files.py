@@ -282,6 +282,8 @@ class LocalWorkspace:
     def _inside(self, path: str) -> str:
         """The absolute path of an output whose parents exist and are in the project. Raises OutsideProject, OSError."""
         place = self.absolute(path)
+        if _is_plain(self.root, os.path.dirname(path.rstrip("/"))):
+            return place
         parent, root = os.path.realpath(os.path.dirname(place)), os.path.realpath(self.root)
         if parent != root and not parent.startswith(root.rstrip("/") + "/"):
             raise OutsideProject(f"{path} would be written in {parent}, outside the project {root}")
@@ -290,6 +292,21 @@ class LocalWorkspace:
 
     def _now_ns(self) -> int:
         return int(self._clock.now() * 1e9)
+
+
+def _is_plain(root: str, folder: str) -> bool:
+    """Whether this folder is there and no link leads to it from the root, so that it is where its name says."""
+    if not folder or folder.startswith(("/", "..")):
+        return False
+    place = root
+    try:
+        for name in folder.split("/"):
+            place = f"{place}/{name}"
+            if not stat.S_ISDIR(os.lstat(place).st_mode):
+                return False
+    except OSError:
+        return False
+    return True
 
 
 def _placing(store: ContentStore, name: ObjectName, end: str) -> Callable[[str], None]:

@@ -60,7 +60,8 @@ def not_regular(path: str) -> OSError:
 
 def _digest(descriptor: int, size: int, name: str, progress: Progress | None) -> Digest:
     if size < BLOCK:
-        data = os.read(descriptor, BLOCK)
+        # One byte more than there should be; a whole block would be fresh memory for every small file.
+        data = os.read(descriptor, size + 1)
         if len(data) == size:
             return Digest(xxh3_128_hexdigest(data))
         os.lseek(descriptor, 0, os.SEEK_SET)

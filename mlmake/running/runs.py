@@ -1,6 +1,6 @@
 """The names of runs and of the logs in them; it does not know where they lie."""
 
-import secrets
+import os
 import time
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ LONGEST_NAME = 180
 
 def new_run(now: float) -> str:
     """A run's id: sorts by time, and two at once differ."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{os.urandom(2).hex()}"
 
 
 def log_name(instance: str) -> str:

@@ -77,6 +77,7 @@ class FolderStore:
                     del left[final]
                     folders.add(os.path.dirname(final))
                 flush_all(list(folders))
+                self._records.write()
         finally:
             for fresh in left.values():
                 _remove(fresh)
@@ -114,8 +115,7 @@ class FolderStore:
 
     def remember(self, trace: Trace) -> None:
         """See `ContentStore.remember`."""
-        with self._trouble():
-            self._records.add(trace)
+        self._records.add(trace)
 
     def remembered(self) -> Iterable[Trace]:
         """See `ContentStore.remembered`."""
@@ -154,8 +154,9 @@ class FolderStore:
                 raise OSError(errno.EINVAL, "is no regular file", path)
             executable = bool(status.st_mode & 0o111)
             if status.st_size < BLOCK:
-                data = os.read(source, BLOCK)
-                if len(data) < BLOCK and len(data) == os.fstat(source).st_size:
+                # One byte more than there should be; a whole block would be fresh memory for every small file.
+                data = os.read(source, status.st_size + 1)
+                if len(data) == status.st_size == os.fstat(source).st_size:
                     name = ObjectName(blake3(data).hexdigest())
                     with self._trouble():
                         self._put(self._path(name), data, 0o555 if executable else 0o444)

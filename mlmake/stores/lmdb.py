@@ -242,6 +242,9 @@ class LmdbState:
 
     def _of(self, recipe: Digest) -> list[Trace]:
         """All results of a recipe, by order of recording."""
+        if recipe not in self._results and recipe in self._last and self._last[recipe] is None:
+            # A recipe has a last result as soon as it has any.
+            self._results[recipe] = []
         if recipe not in self._results:
             prefix = _short(recipe)
 

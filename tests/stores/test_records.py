@@ -26,9 +26,12 @@ def test_a_torn_line_is_no_line(tmp_path):
     records = Records(str(tmp_path))
     records.add(made("a"))
     records.add(made("b"))
+    records.write()
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-20])
     assert [t.action for t in records] == ["a"]
+    records.add(made("c"))
+    assert [t.action for t in records] == ["a", "c"]
 
 
 def test_a_full_disk_is_said(tmp_path, monkeypatch):
@@ -36,4 +39,5 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "write", lambda target, data: len(data) // 2)
     with pytest.raises(OSError) as told:
         records.add(made("a"))
+        records.write()
     assert told.value.errno == errno.ENOSPC
