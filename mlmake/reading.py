@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlmake import __version__
 from mlmake.host.globbing import matching
-from mlmake.host.machine import totals
+from mlmake.host.machine import count_gpus, totals
 from mlmake.host.modules import ModuleFinder
 from mlmake.host.project import Located, NoProject, locate
 from mlmake.mlfile.build import build_graph
@@ -95,6 +95,7 @@ def read_project(located: Located, choices: Choices) -> Reading:
         module=finder.find,
         environ=os.environ,
         totals=totals(),
+        gpus=count_gpus,
         root=root,
         former=read_former(state_folder(root)),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlmake import __version__
+from mlmake.mlfile.devices import VISIBLE
 from mlmake.stores.header import token
 from mlmake.stores.shortcut import GONE, look, note, recall, request_key
 from mlmake.views.idle import idle_line
@@ -44,6 +45,8 @@ def leave(app: "App", argv: Sequence[str], *, quiet: bool) -> None:
         return
     rows = ((path, look(path)) for path in paths)
     passed = {name for action in app.graph.actions.values() for name in action.passed}
+    if any(action.policy.resources.gpus for action in app.graph.actions.values()):
+        passed.add(VISIBLE)
     told = 0 if quiet else finished.skipped
     message = f"{told} {finished.saved_seconds!r} ".encode() + _state(app.root)
     note(

@@ -134,7 +134,13 @@ class _Builder:
             notes=self.notes,
             broken=self.broken,
         )
-        totals, problems = read_totals(self.document.table.resources, self.handed.totals)
+        asked = any("gpus" in table.resources for table in self.targets.values())
+        totals, problems = read_totals(
+            self.document.table.resources,
+            self.handed.totals,
+            environ=self.handed.environ,
+            gpus=self.handed.gpus if asked else None,
+        )
         self._take(problems)
         actions: dict[str, Action] = {}
         for name in self.targets:

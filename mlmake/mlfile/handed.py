@@ -10,6 +10,10 @@ def _nothing(pattern: str) -> Sequence[str]:
     return ()
 
 
+def _none() -> int:
+    return 0
+
+
 def _no_module(name: str) -> tuple[str, str] | None:
     return None
 
@@ -19,9 +23,9 @@ class Handed:
     """Looks into the world, handed in.
 
     `listing` gives the files that match a glob, ordered by bytes; `module` the path and source text of a Python
-    module, none if there is none. `totals` are the machine's. `root` is the absolute project root, so that paths
-    written absolute are known as the project's; none if that does not matter. `former` tells which instance has made a
-    path, as far as that is known.
+    module, none if there is none. `totals` are the machine's, without its graphics cards, which `gpus` counts when
+    asked. `root` is the absolute project root, so that paths written absolute are known as the project's; none if that
+    does not matter. `former` tells which instance has made a path, as far as that is known.
     """
 
     listing: Callable[[str], Sequence[str]] = _nothing
@@ -30,3 +34,4 @@ class Handed:
     totals: Resources = Resources()
     root: str | None = None
     former: Mapping[str, str] = field(default_factory=dict)
+    gpus: Callable[[], int] = _none

@@ -31,8 +31,6 @@ LISTS = ("glob", "from")
 def not_yet(table: MlfileTable) -> tuple[Problem, ...]:
     """A problem for each key or value that this mlmake cannot honour."""
     problems = [_key("cache", key) for key in CACHE_KEYS if getattr(table.cache, key) is not None]
-    if "gpus" in table.resources:
-        problems.append(_key("resources", "gpus"))
     for name, target in table.target.items():
         _target(target, ("target", name), problems)
     for name, serve in table.serve.items():
@@ -52,8 +50,6 @@ def _target(target: TargetTable, where: KeyPath, problems: list[Problem]) -> Non
     problems += [_key(*where, key) for key in TARGET_KEYS if getattr(target, key) is not None]
     if target.wait != "all":
         problems.append(_value((*where, "wait"), "wait", target.wait))
-    if "gpus" in target.resources:
-        problems.append(_key(*where, "resources", "gpus"))
     if not isinstance(target.track, UnsetType):
         problems += [
             _value((*where, "track", i), "track", word) for i, word in enumerate(target.track) if word in TRACKS

@@ -1,11 +1,12 @@
 """How a step is run, from the values of its keys; it does not know what the step does or when it runs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import UnsetType
 
 from mlmake.mlfile import wording
+from mlmake.mlfile.devices import devices
 from mlmake.mlfile.keypath import KeyPath
 from mlmake.mlfile.nearest import closest
 from mlmake.mlfile.problems import Problem
@@ -16,6 +17,8 @@ from mlmake.model.units import Bytes, Seconds, seconds, show_bytes, size
 LINKS = ("reflink", "hardlink", "copy")
 LONGEST = Seconds(1e10)
 """Seconds, three centuries: what is longer is a slip."""
+MOST_GPUS = 65_536
+"""Each has an id; no machine has more, and a slip must not fill the memory."""
 
 _PLAIN = Policy()
 
@@ -53,15 +56,29 @@ def read_link(text: str) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
     return words, tuple(problems)
 
 
-def read_totals(table: Mapping[str, object], machine: Resources) -> tuple[Resources, tuple[Problem, ...]]:
-    """What there is in all: `[resources]` over what the machine has."""
+def read_totals(
+    table: Mapping[str, object],
+    machine: Resources,
+    *,
+    environ: Mapping[str, str] | None = None,
+    gpus: Callable[[], int] | None = None,
+) -> tuple[Resources, tuple[Problem, ...]]:
+    """What there is in all: `[resources]` over what the machine has.
+
+    `gpus` counts the machine's graphics cards, if somebody asks for any; `environ` may leave fewer.
+    """
     problems: list[Problem] = []
     given = _read_resources(table, ("resources",), problems)
+    if (given.gpus or 0) > MOST_GPUS:
+        words = wording.bad_count("gpus", given.gpus, f"at most {MOST_GPUS}")
+        return machine, (Problem(("resources", "gpus"), *words),)
+    ids = devices(given.gpus, environ or {}, gpus or (lambda: 0))
     totals = Resources(
         given.cpus if "cpus" in table else machine.cpus,
         given.memory if "memory" in table else machine.memory,
-        given.gpus if "gpus" in table else machine.gpus,
+        len(ids),
         {**machine.named, **given.named},
+        ids,
     )
     return totals, tuple(problems)
 
@@ -85,7 +102,7 @@ def read_resources(
         words = wording.too_much("memory", *(exact if shown[0] == shown[1] else shown))
         problems.append(Problem((*where, "memory"), *words))
     if (wanted.gpus or 0) > (totals.gpus or 0):
-        words = wording.too_much("gpus", str(wanted.gpus), str(totals.gpus or 0))
+        words = wording.too_many_gpus(wanted.gpus or 0, totals.gpus or 0)
         problems.append(Problem((*where, "gpus"), *words))
     return Resources(min(wanted.cpus, totals.cpus), wanted.memory, wanted.gpus, wanted.named), tuple(problems)
 

@@ -396,6 +396,14 @@ def too_much(name: str, wanted: str, total: str) -> Words:
     return f"`{name}` is {wanted}, the total is {total}", f"ask for less, or set `{name}` in [resources]"
 
 
+def too_many_gpus(wanted: int, total: int) -> Words:
+    """More graphics cards than there are, or than the caller's environment leaves."""
+    return (
+        f"`gpus` is {wanted}, the total is {total}",
+        "ask for less, or set `gpus` in [resources]; where CUDA_VISIBLE_DEVICES is set, its ids are all there are",
+    )
+
+
 def bad_link(word: str, near: str | None) -> Words:
     """A way of placing outputs that does not exist."""
     return f"{shown(word)} is no way to put outputs in place", meant(near) or "there are reflink, hardlink and copy"

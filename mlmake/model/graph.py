@@ -126,12 +126,16 @@ Command: TypeAlias = Shell | Argv | Call | Select | Group
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a step occupies while it runs; the totals of the machine use the same type."""
+    """What a step occupies while it runs; the totals of the machine use the same type.
+
+    Without `gpus` a step leaves devices alone. `devices` are ids: all there are, or those given to a running step.
+    """
 
     cpus: float = 1
     memory: Bytes = Bytes(0)
     gpus: int | None = None
     named: Mapping[str, float] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

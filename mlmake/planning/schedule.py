@@ -2,10 +2,9 @@
 
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlmake.model.graph import Action, Graph, Resources
-from mlmake.model.units import Bytes
 
 UNKNOWN_SECONDS = 1.0
 """Assumed for an action of which no sibling was ever timed."""
@@ -41,21 +40,23 @@ def claim(action: Action, totals: Resources) -> Resources:
     wanted = action.policy.resources
     if wanted.cpus <= totals.cpus:
         return wanted
-    return Resources(totals.cpus, wanted.memory, wanted.gpus, wanted.named)
+    return replace(wanted, cpus=totals.cpus)
 
 
 @dataclass(slots=True)
 class Room:
-    """What is free: resources and places; `places` is how many steps may run at once."""
+    """What is free: resources and places; `places` is how many steps may run at once, `devices` are ids."""
 
     totals: Resources
     places: int
     cpus: float = field(init=False)
     memory: int = field(init=False)
     named: dict[str, float] = field(init=False)
+    devices: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.cpus, self.memory, self.named = self.totals.cpus, self.totals.memory, dict(self.totals.named)
+        self.devices = self.totals.devices
 
     def fits(self, claimed: Resources) -> bool:
         """Whether a step with this claim may start now."""
@@ -63,20 +64,30 @@ class Room:
             self.places > 0
             and claimed.cpus <= self.cpus + 1e-9
             and claimed.memory <= self.memory
+            and (claimed.gpus or 0) <= len(self.devices)
             and all(amount <= self.named.get(name, 0) + 1e-9 for name, amount in claimed.named.items())
         )
 
-    def take(self, claimed: Resources, sign: int = -1) -> None:
-        """Occupy what is claimed; with sign 1 give it back."""
-        self.places += sign
-        self.cpus += sign * claimed.cpus
-        self.memory += sign * claimed.memory
-        for name, amount in claimed.named.items():
-            self.named[name] += sign * amount
+    def take(self, claimed: Resources) -> Resources:
+        """Occupy what is claimed and fits; gives the claim with the devices that are its own until `give`."""
+        self._move(claimed, -1)
+        count = claimed.gpus or 0
+        granted, self.devices = self.devices[:count], self.devices[count:]
+        return replace(claimed, devices=granted) if granted else claimed
 
-    def give(self, claimed: Resources) -> None:
-        """What was taken is free again."""
-        self.take(claimed, 1)
+    def give(self, granted: Resources) -> None:
+        """What `take` gave is free again."""
+        self._move(granted, 1)
+        if granted.devices:
+            free = {*self.devices, *granted.devices}
+            self.devices = tuple(device for device in self.totals.devices if device in free)
+
+    def _move(self, amounts: Resources, sign: int) -> None:
+        self.places += sign
+        self.cpus += sign * amounts.cpus
+        self.memory += sign * amounts.memory
+        for name, amount in amounts.named.items():
+            self.named[name] += sign * amount
 
 
 @dataclass(slots=True)
@@ -117,4 +128,4 @@ class Line:
 def widen(totals: Resources, jobs: int | None) -> Resources:
     """The totals for a build: a number of jobs asked for by hand raises the CPUs to as many."""
     cpus = totals.cpus if jobs is None else max(totals.cpus, jobs)
-    return Resources(cpus, Bytes(totals.memory), totals.gpus, totals.named)
+    return replace(totals, cpus=cpus)

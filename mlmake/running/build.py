@@ -203,7 +203,6 @@ class Build:
 
     def _queue(self, name: str) -> None:
         claimed = claim(self.graph.actions[name], self.totals)
-        self.board[name].claimed = claimed
         self.board.to(name, State.QUEUED)
         self.line.join(name, claimed, priority=self.priority[name])
 
@@ -222,11 +221,11 @@ class Build:
         self.pauses = [(due, name) for due, name in self.pauses if due > now]
         while not self.stopping and (found := self.line.next(self.room)):
             name, claimed = found
-            self.room.take(claimed)
-            yield from self._attempt(name, claimed)
+            yield from self._attempt(name, self.room.take(claimed))
 
-    def _attempt(self, name: str, claimed: Resources) -> Iterator[Event]:
+    def _attempt(self, name: str, granted: Resources) -> Iterator[Event]:
         action, standing = self.graph.actions[name], self.board[name]
+        standing.claimed = granted
         evidence, decision = standing.evidence, standing.decision
         assert evidence is not None and decision is not None, "only what was judged is queued"
         self.board.to(name, State.RUNNING)
@@ -243,12 +242,12 @@ class Build:
                     name=job_id,
                     attempt=standing.attempts,
                     log=log,
-                    cpus=claimed.cpus,
+                    granted=granted,
                     around=self.options.around,
                 )
             except Unfillable as error:
                 self.busy.discard(name)
-                self.room.give(claimed)
+                self.room.give(granted)
                 yield from self._fail(name, Outcome.FAILED, mishaps.unfillable(error.mistake))
                 return
         standing.job = job

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mlmake.mlfile.devices import VISIBLE
 from mlmake.mlfile.interpolate import fill_argv, fill_shell, fill_string
 from mlmake.model.digest import Value
-from mlmake.model.graph import Action, Argv, Call, Project, Shell
+from mlmake.model.graph import Action, Argv, Call, Project, Resources, Shell
 from mlmake.model.job import FunctionCall, Job, Order, PathText, Process
 from mlmake.planning.evidence import Bound
 
@@ -20,18 +21,30 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is the same for all jobs of a build. `root` is absolute; `environ` the caller's environment."""
+    """What is the same for all jobs of a build. `root` is absolute; `environ` the caller's environment.
+
+    `places` are the variables by which what a step starts finds the places it may share.
+    """
 
     root: str
     python: str
     project: Project
     environ: Mapping[str, str]
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_job(
-    action: Action, bound: Sequence[Bound], *, name: str, attempt: int, log: str, cpus: float, around: Surroundings
+    action: Action,
+    bound: Sequence[Bound],
+    *,
+    name: str,
+    attempt: int,
+    log: str,
+    granted: Resources,
+    around: Surroundings,
 ) -> Job:
-    """The order for one attempt of an action."""
+    """The order for one attempt of an action, with the room that it was granted."""
+    cpus = granted.cpus
     inputs, outputs = _inputs(bound), _outputs(action)
     parameters = nested(action.params)
     scope: dict[str, object] = dict(action.keys) | {
@@ -59,7 +72,7 @@ def make_job(
         action=action.id,
         order=_order(action, scope, context, around.project),
         root=around.root,
-        env=_environment(action, context, scope, cpus=cpus, environ=around.environ),
+        env=_environment(action, context, scope, granted=granted, around=around),
         log=log,
         timeout=action.policy.timeout,
         track=action.policy.track,
@@ -153,14 +166,21 @@ def _environment(
     context: Mapping[str, object],
     scope: Mapping[str, object],
     *,
-    cpus: float,
-    environ: Mapping[str, str],
+    granted: Resources,
+    around: Surroundings,
 ) -> dict[str, str]:
-    threads = {name: str(max(1, int(cpus))) for name in THREAD_VARIABLES if name not in environ}
+    environ = around.environ
+    threads = {name: str(max(1, int(granted.cpus))) for name in THREAD_VARIABLES if name not in environ}
+    # Who passes a variable through means the caller's value.
+    places = {name: value for name, value in around.places.items() if name not in action.passed}
+    # Stronger than `env`: no two steps share a device. Without `gpus` it stays as it is.
+    devices = {} if action.policy.resources.gpus is None else {VISIBLE: ",".join(granted.devices)}
     return {
         **environ,
         **threads,
+        **places,
         **{name: fill_string(value, scope) for name, value in action.env.items()},
+        **devices,
         "MLMAKE_TARGET": action.target,
         "MLMAKE_INSTANCE": action.id,
         "MLMAKE_ATTEMPT": str(context["attempt"]),

@@ -10,6 +10,7 @@ from textwrap import dedent
 
 import pytest
 
+THE_CALLERS = ("NO_COLOR", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE", "CUDA_VISIBLE_DEVICES", "MAKEFLAGS", "MAKELEVEL")
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -145,6 +146,6 @@ def project(tmp_path, monkeypatch, capfdbinary):
     root.mkdir()
     monkeypatch.chdir(root)
     for name in list(os.environ):
-        if name.startswith("MLMAKE_") or name in ("NO_COLOR", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE"):
+        if name.startswith("MLMAKE_") or name in THE_CALLERS:
             monkeypatch.delenv(name)
     return Project(root, capfdbinary)

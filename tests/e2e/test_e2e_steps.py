@@ -378,12 +378,13 @@ def test_resources_cpus_are_clipped_and_more_of_anything_else_is_an_error_before
         cpus = 2
         memory = "1 GB"
         licence = 1
+        gpus = 0
         """
     project.mlfile(text.replace("RES", "cpus = 1000"))
     project.build()
     assert project.read("t") == "2\n"
     (project.root / "first").unlink()
-    for wanted in ('memory = "2 GB"', "licence = 2", "license = 1", 'memory = "much"', "gpus = 1"):
+    for wanted in ('memory = "2 GB"', "licence = 2", "license = 1", 'memory = "much"', "gpus = 1", "gpus = true"):
         project.mlfile(text.replace("RES", wanted))
         said = project.mistakes("build")
         assert wanted.split()[0] in said, said

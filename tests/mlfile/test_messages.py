@@ -1144,11 +1144,6 @@ Mlfile:4:1: `max_size` is not yet built
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:6:1: `gpus` is not yet built
-    gpus = 1
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
 Mlfile:11:1: `source` is not yet built
     source = "data/"
     ^
@@ -1212,11 +1207,6 @@ hint: leave it out; this version of mlmake cannot honour it
 Mlfile:22:30: `track` = "packages" is not yet built
     track = ["imports", "files", "packages"]
                                  ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:23:15: `gpus` is not yet built
-    resources = { gpus = 1 }
-                  ^
 hint: leave it out; this version of mlmake cannot honour it
 
 Mlfile:25:11: `glob` is not yet built
