@@ -3,11 +3,11 @@
 from collections import Counter
 
 from oracle import leaves, outputs_at, reads
-from strategies import Do
-from toy import MODULES, PARAMS, SIZE, SOURCES, number_in, step_of, version_of
-from world import Told, World
 
 from mlmake.model.event import GOOD, Outcome
+from mlmake.testing.toy.strategies import Do
+from mlmake.testing.toy.workflow import MODULES, PARAMS, SIZE, SOURCES, number_in, step_of, version_of
+from mlmake.testing.toy.world import Told, World
 
 
 class History:

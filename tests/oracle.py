@@ -2,9 +2,8 @@
 
 import json
 
-from toy import Design, Files, compute, id_of, inputs_of, manifest, version_of
-
 from mlmake.model.digest import Version
+from mlmake.testing.toy.workflow import Design, Files, compute, id_of, inputs_of, manifest, version_of
 
 
 def clean(design: Design, sources: Files, params: dict[str, int]) -> dict[str, str]:

@@ -3,12 +3,12 @@
 from history import History, check_clean
 from hypothesis import given
 from oracle import clean, noisy, outputs_at
-from strategies import CUT, HARD, TOLD, Do, choices, designs, histories, orders
-from toy import Design, step_of
-from world import World
 
 from mlmake.model.decision import Verb
 from mlmake.model.event import Outcome
+from mlmake.testing.toy.strategies import CUT, HARD, TOLD, Do, choices, designs, histories, orders
+from mlmake.testing.toy.workflow import Design, step_of
+from mlmake.testing.toy.world import World
 
 
 @given(designs(), histories(HARD, TOLD, CUT), orders)

@@ -4,11 +4,11 @@ from history import check_clean
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import clean, reads
-from strategies import designs, orders
-from toy import MODULES, PARAMS, SOURCES, Design, Files, graph_of, step_of, version_of
-from world import World
 
 from mlmake.model.event import Outcome
+from mlmake.testing.toy.strategies import designs, orders
+from mlmake.testing.toy.workflow import MODULES, PARAMS, SOURCES, Design, Files, graph_of, step_of, version_of
+from mlmake.testing.toy.world import World
 
 
 def predicted(design: Design, before: Files, after: Files, old: dict[str, int], new: dict[str, int]) -> dict[str, set]:
@@ -43,7 +43,7 @@ def predicted(design: Design, before: Files, after: Files, old: dict[str, int], 
 
 
 def reads_declared(design: Design, name: str, files: Files) -> list[str]:
-    from toy import inputs_of
+    from mlmake.testing.toy.workflow import inputs_of
 
     step, key = step_of(design, name)
     return inputs_of(design, step, key, files)

@@ -1,15 +1,18 @@
 """The random histories really hold what the laws are about, and the oracle knows nothing of the planner."""
 
 import ast
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from history import History
 from hypothesis import event, given, settings
-from strategies import HARD, TOLD, Do, designs, histories, orders
-from toy import Design
-from world import World
+
+from mlmake.testing.toy.strategies import HARD, TOLD, Do, designs, histories, orders
+from mlmake.testing.toy.workflow import Design
+from mlmake.testing.toy.world import World
 
 KINDS = ("cutoff", "restore", "revert", "tampering", "failure")
 
@@ -49,11 +52,22 @@ def test_histories_hold_what_laws_are_about_in_2000() -> None:
     assert min(found.values()) >= 0.05, found
 
 
-@pytest.mark.parametrize("name", ["oracle.py", "toy.py"])
-def test_the_oracle_knows_no_planner(name: str) -> None:
+TESTS = Path(__file__).parents[1]
+TOY = "mlmake.testing.toy.workflow"
+
+
+@pytest.mark.parametrize("place", [TESTS / "oracle.py", TESTS.parent / (TOY.replace(".", "/") + ".py")])
+def test_the_oracle_knows_no_planner(place: Path) -> None:
     """What says what is right may not be what is tried."""
-    tree = ast.parse((Path(__file__).parent.parent / name).read_text())
+    tree = ast.parse(place.read_text())
     imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     imported += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    assert imported
-    assert not [module for module in imported if module.startswith("mlmake.") and not module.startswith("mlmake.model")]
+    ours = [module for module in imported if module.startswith("mlmake")]
+    assert ours
+    assert not [module for module in ours if module != TOY and not module.startswith("mlmake.model.")]
+
+
+def test_the_oracle_loads_no_planner() -> None:
+    code = "import oracle, sys; print(*(m for m in sys.modules if m.startswith('mlmake.planning')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=TESTS, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -3,11 +3,11 @@
 from history import History
 from hypothesis import given
 from oracle import noisy
-from strategies import TOLD, Do, choices, designs, histories, orders
-from toy import Design
-from world import World
 
 from mlmake.model.event import Outcome
+from mlmake.testing.toy.strategies import TOLD, Do, choices, designs, histories, orders
+from mlmake.testing.toy.workflow import Design
+from mlmake.testing.toy.world import World
 
 
 @given(designs(), histories(TOLD, ("lose-object", "wipe")), choices, orders)

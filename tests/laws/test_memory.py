@@ -3,12 +3,12 @@
 from history import History
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import CUT, HARD, TOLD, Do, designs, histories, orders
-from toy import MODULES, PARAMS, SOURCES, Design, step_of, version_of
-from world import World
 
 from mlmake.model.decision import Verb
 from mlmake.model.event import GOOD, Outcome
+from mlmake.testing.toy.strategies import CUT, HARD, TOLD, Do, designs, histories, orders
+from mlmake.testing.toy.workflow import MODULES, PARAMS, SOURCES, Design, step_of, version_of
+from mlmake.testing.toy.world import World
 
 
 @given(designs(), histories(HARD, TOLD, CUT), orders)
@@ -61,7 +61,7 @@ def changes(draw: st.DrawFn) -> tuple[str, int]:
 
 def change(world: World, what: str, value: int) -> int:
     """Set a parameter or a file; gives what it was."""
-    from toy import number_in
+    from mlmake.testing.toy.workflow import number_in
 
     if what in world.params:
         old, world.params[what] = world.params[what], value

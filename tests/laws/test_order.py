@@ -3,11 +3,11 @@
 from history import History, check_clean
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import HARD, TOLD, Do, designs, histories, orders
-from toy import Design
-from world import Told, World, essence
 
 from mlmake.model.event import Outcome
+from mlmake.testing.toy.strategies import HARD, TOLD, Do, designs, histories, orders
+from mlmake.testing.toy.workflow import Design
+from mlmake.testing.toy.world import Told, World, essence
 
 
 def seen(world: World, told: Told) -> tuple[object, ...]:

@@ -1,12 +1,12 @@
 """Cases that random histories rarely meet, each a small world of its own."""
 
 import pytest
-from toy import Ref, Step, text_of, version_of
-from world import World
 
 from mlmake.model.decision import Verb
 from mlmake.model.event import Outcome
 from mlmake.model.job import FunctionCall
+from mlmake.testing.toy.workflow import Ref, Step, text_of, version_of
+from mlmake.testing.toy.world import World
 
 S0, S1 = Ref("leaf", "data/s0"), Ref("leaf", "data/s1")
 

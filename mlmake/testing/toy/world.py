@@ -1,21 +1,7 @@
 """The toy world: a disk, a clock and a state in memory, in which the real planner and the real build are driven."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-
-from fakes import ROOT, Disk, FakeClock, FakeCrew, FakeExecutor, FakeStore, FakeWorkspace, Traces
-from toy import (
-    MODULES,
-    PARAMS,
-    SOURCES,
-    Design,
-    compute,
-    graph_of,
-    id_of,
-    project,
-    step_of,
-    text_of,
-)
 
 from mlmake.model.event import GOOD, Event, Outcome, RunFinished, TargetFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph
@@ -28,6 +14,19 @@ from mlmake.running.build import Build
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
 from mlmake.running.survey import survey
+from mlmake.testing.toy.ports import ROOT, Disk, FakeClock, FakeCrew, FakeExecutor, FakeStore, FakeWorkspace, Traces
+from mlmake.testing.toy.workflow import (
+    MODULES,
+    PARAMS,
+    SOURCES,
+    Design,
+    compute,
+    graph_of,
+    id_of,
+    project,
+    step_of,
+    text_of,
+)
 
 
 @dataclass
@@ -55,6 +54,8 @@ class Told:
                 self.ended[name] = event
             case RunFinished():
                 self.over = event
+            case _:
+                pass
 
     def with_(self, *outcomes: Outcome) -> set[str]:
         """The instances that ended so."""
@@ -62,14 +63,17 @@ class Told:
 
     @property
     def ran(self) -> set[str]:
+        """The instances whose step ran."""
         return self.with_(Outcome.RAN)
 
     @property
     def restored(self) -> set[str]:
+        """The instances whose outputs were put back."""
         return self.with_(Outcome.RESTORED)
 
     @property
     def good(self) -> set[str]:
+        """The instances that are up to date now."""
         return self.with_(*GOOD)
 
     def outcomes(self) -> dict[str, Outcome]:
@@ -152,6 +156,7 @@ class World:
         return tuple(id_of(s, k) for s in self.design if s.shape != "phony" for k in s.each())
 
     def request(self, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool) -> Request:
+        """These and those forced; without names everything."""
         wanted = self.everything() if names is None else tuple(dict.fromkeys((*names, *forced)))
         return Request(wanted, frozenset(forced), restore=restore)
 
@@ -205,6 +210,7 @@ class World:
             told.hear(event)
             told.at_once = crew.most
             if len(told.events) == crash_after and told.over is None:
+                assert isinstance(events, Generator), "a build that is dropped has to be closed"
                 events.close()
                 self.crash(power=power)
                 return told
@@ -268,7 +274,7 @@ class World:
 
     def results(self) -> dict[str, object]:
         """The last result of every instance, without when and by which build."""
-        found = {}
+        found: dict[str, object] = {}
         for name in graph_of(self.design, self.params).actions:
             if (trace := self.last(name)) is not None:
                 found[name] = essence(trace)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
-from toy import MODULES, PARAMS, SIZE, SOURCES, Design, Ref, Step
+
+from mlmake.testing.toy.workflow import MODULES, PARAMS, SIZE, SOURCES, Design, Ref, Step
 
 EARLIER = ("file", "file", "two", "folder")
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import TypeAlias
 
-from toy import inside, version_of
-
-from mlmake.model.digest import ObjectName, Version
+from mlmake.model.digest import Digest, ObjectName, Version
 from mlmake.model.job import Ended, Job, Remark
 from mlmake.model.trace import Failure, Product, Trace
 from mlmake.ports import (
@@ -20,6 +19,7 @@ from mlmake.ports import (
     StoreTrouble,
 )
 from mlmake.stores.memory import MemoryState
+from mlmake.testing.toy.workflow import inside, version_of
 
 ROOT = "/toy/"
 
@@ -32,15 +32,22 @@ class FakeClock:
     mono: float = 0.0
 
     def now(self) -> float:
+        """See `Clock.now`."""
         return self.wall
 
     def monotonic(self) -> float:
+        """See `Clock.monotonic`."""
         return self.mono
 
     def pass_(self, seconds: float) -> None:
         """Time goes by."""
         self.wall += seconds
         self.mono += seconds
+
+
+Image: TypeAlias = tuple[
+    dict[Digest, tuple[Trace, ...]], dict[Digest, Trace], dict[str, Trace], dict[str, Failure], int
+]
 
 
 class Traces(MemoryState):
@@ -52,25 +59,30 @@ class Traces(MemoryState):
         self.commit()
 
     def record(self, trace: Trace) -> Trace:
+        """See `TraceStore.record`."""
         self.writes += 1
         return super().record(trace)
 
     def choose(self, trace: Trace) -> None:
+        """See `TraceStore.choose`."""
         self.writes += 1
         super().choose(trace)
 
     def fail(self, failure: Failure) -> None:
+        """See `TraceStore.fail`."""
         self.writes += 1
         super().fail(failure)
 
     def forget_result(self, trace: Trace) -> None:
+        """See `TraceStore.forget_result`."""
         self.writes += 1
         super().forget_result(trace)
 
     def commit(self) -> None:
+        """See `TraceStore.commit`."""
         self._durable = self.image()
 
-    def image(self) -> tuple[object, ...]:
+    def image(self) -> "Image":
         """All that is remembered, as a value."""
         results = {recipe: tuple(found) for recipe, found in self._results.items() if found}
         return results, dict(self._last), dict(self._latest), dict(self._failures), self._order
@@ -79,13 +91,14 @@ class Traces(MemoryState):
         """What was not committed never was."""
         self.load(self._durable)
 
-    def load(self, image: tuple[object, ...]) -> None:
+    def load(self, image: "Image") -> None:
         """Become what an image holds."""
         results, last, latest, failures, order = image
         self._results = {recipe: list(found) for recipe, found in results.items()}
         self._last, self._latest, self._failures, self._order = dict(last), dict(latest), dict(failures), order
 
     def clone(self) -> "Traces":
+        """The same once more, which goes its own way."""
         twin = Traces()
         twin.load(self.image())
         twin.commit()
@@ -103,6 +116,7 @@ class Disk:
     writes: int = 0
 
     def write(self, path: str, content: str) -> None:
+        """Put a file there."""
         self.files[path] = content
         self.changed[path] = self.clock.wall
         self.writes += 1
@@ -131,6 +145,7 @@ class Disk:
             self.put_back(job)
 
     def clone(self, clock: FakeClock) -> "Disk":
+        """The same once more, which goes its own way."""
         return Disk(clock, dict(self.files), dict(self.changed), dict(self.aside), self.writes)
 
 
@@ -148,6 +163,7 @@ class FakeStore:
         self.writes = 0
 
     def keep(self, path: str) -> Kept:
+        """See `ContentStore.keep`."""
         if self.full:
             raise StoreTrouble("the store is full")
         relative = path.removeprefix(ROOT)
@@ -163,15 +179,18 @@ class FakeStore:
         return Kept(digest, name, sum(map(len, bytes_.values())))
 
     def sync(self) -> None:
+        """See `ContentStore.sync`."""
         if self.full:
             raise StoreTrouble("the store is full")
         self.unsynced.clear()
         self.unsynced_records.clear()
 
     def has(self, name: ObjectName) -> bool:
+        """See `ContentStore.has`."""
         return name in self.objects
 
     def place(self, name: ObjectName, path: str) -> None:
+        """See `ContentStore.place`."""
         if name not in self.objects or name in self.damaged:
             self.objects.pop(name, None)
             self.damaged.discard(name)
@@ -182,12 +201,14 @@ class FakeStore:
             self.disk.write(relative + inner, content)
 
     def remember(self, trace: Trace) -> None:
+        """See `ContentStore.remember`."""
         if self.full:
             raise StoreTrouble("the store is full")
         self.records.append(trace)
         self.unsynced_records.append(trace)
 
     def remembered(self) -> list[Trace]:
+        """See `ContentStore.remembered`."""
         return list(self.records)
 
     def lose_power(self) -> None:
@@ -199,6 +220,7 @@ class FakeStore:
         self.unsynced_records.clear()
 
     def clone(self, disk: Disk) -> "FakeStore":
+        """The same once more, which goes its own way."""
         twin = FakeStore(disk)
         twin.objects, twin.damaged = dict(self.objects), set(self.damaged)
         twin.records, twin.full = list(self.records), self.full
@@ -213,35 +235,43 @@ class FakeWorkspace:
         self.looks: dict[str, Version] = {}
 
     def version(self, path: str) -> Version:
+        """See `Workspace.version`."""
         if path not in self.looks:
             self.looks[path] = version_of(self.disk.files, path)
         return self.looks[path]
 
     def look_again(self, path: str) -> Version:
+        """See `Workspace.look_again`."""
         self.looks.pop(path, None)
         return self.version(path)
 
     def listing(self, pattern: str) -> list[str]:
+        """See `Workspace.listing`."""
         return sorted(path for path in self.disk.files if fnmatchcase(path, pattern))
 
     def touched(self, path: str) -> float | None:
+        """See `Workspace.touched`."""
         found = self.disk.at(path)
         return max(self.disk.changed[p] for p in found) if found else None
 
     def read(self, path: str) -> bytes:
+        """See `Workspace.read`."""
         if path not in self.disk.files:
             raise FileNotFoundError(2, "No such file or directory", path)
         return self.disk.files[path].encode()
 
     def write(self, path: str, content: bytes) -> None:
+        """See `Workspace.write`."""
         self.disk.write(path, content.decode())
 
     def forget(self, paths: Iterable[str]) -> None:
+        """See `Workspace.forget`."""
         for path in paths:
             for kept in [k for k in self.looks if k == path or (path.endswith("/") and k.startswith(path))]:
                 del self.looks[kept]
 
     def clear(self, job: str, outputs: Sequence[str], keep: Sequence[str]) -> None:
+        """See `Workspace.clear`."""
         moved = tuple(output for output in outputs if output not in keep)
         before = {path: self.disk.files[path] for output in moved for path in self.disk.at(output)}
         self.disk.aside[job] = (moved, before)
@@ -249,15 +279,19 @@ class FakeWorkspace:
             self.disk.remove(output)
 
     def put_back(self, job: str) -> None:
+        """See `Workspace.put_back`."""
         self.disk.put_back(job)
 
     def spare(self, job: str, products: Sequence[Product]) -> Sequence[str]:
+        """See `Workspace.spare`."""
         return ()
 
     def settle(self, job: str) -> None:
+        """See `Workspace.settle`."""
         self.disk.aside.pop(job, None)
 
     def product(self, name: str | None, path: str, *, store: ContentStore | None) -> Product | None:
+        """See `Workspace.product`."""
         version = version_of(self.disk.files, path)
         if not isinstance(version, str):
             return None
@@ -267,6 +301,7 @@ class FakeWorkspace:
         return Product(name, path, kept.digest, kept.size, kept.object)
 
     def restore(self, products: Sequence[Product], store: ContentStore) -> None:
+        """See `Workspace.restore`."""
         for product in products:
             if version_of(self.disk.files, product.path) != product.digest:
                 if product.object is None:
@@ -292,14 +327,17 @@ class FakeCrew:
         return self.picks[self.asked % len(self.picks)] % most
 
     def submit(self, task: str, work: Callable[[], object]) -> None:
+        """See `Crew.submit`."""
         assert all(task != other for other, _, _ in self.pending), f"{task} runs already"
         self.pending.append((task, work, _do(task, work) if self._pick(2) else None))
         self.most = max(self.most, len(self.pending))
 
     def post(self, message: Message) -> None:
+        """See `Crew.post`."""
         self.inbox.append(message)
 
     def get(self, timeout: float | None) -> Message | None:
+        """See `Crew.get`."""
         if self.interrupts and self.heard >= self.interrupts[0]:
             self.interrupts.pop(0)
             return Interrupted(2)
@@ -329,10 +367,12 @@ class FakeExecutor:
         self.cancelled: dict[str, bool] = {}
 
     def execute(self, job: Job, remark: Callable[[Remark], None]) -> Ended:
+        """See `Executor.execute`."""
         return self.run(job, job.id in self.cancelled)
 
     def cancel(self, job: str, *, kill: bool = False) -> None:
+        """See `Executor.cancel`."""
         self.cancelled[job] = kill
 
     def close(self) -> None:
-        pass
+        """See `Executor.close`: nothing was started."""

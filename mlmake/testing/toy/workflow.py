@@ -170,6 +170,8 @@ def inputs_of(design: Design, step: Step, key: int | None, files: Files) -> list
                 for maker, k in makers(design, ref, key):
                     chosen = json.loads(files[maker.paths(k)[0][1]])["selected"]
                     found += [entry["outputs"]["a"]["path"] for entry in chosen]
+            case other:
+                raise AssertionError(f"no input is {other}")
     return list(dict.fromkeys(found))
 
 
@@ -315,4 +317,6 @@ def _items(design: Design, ref: Ref, key: int | None) -> tuple[list[Item], list[
                     }
                     items.append(Chosen("a", id_of(maker, k), path, candidates))
                     needs += [maker for maker in candidates.values() if maker not in needs]
+                case other:
+                    raise AssertionError(f"no input is {other}")
     return items, needs

@@ -1,0 +1,1 @@
+"""For tests of pipelines and of mlmake itself; this page only names the public interface."""
