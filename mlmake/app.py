@@ -16,7 +16,7 @@ from mlmake.host.clock import SystemClock
 from mlmake.host.crew import ThreadCrew
 from mlmake.host.files import LocalWorkspace
 from mlmake.host.lock import BuildLock
-from mlmake.host.machine import usable_cpus
+from mlmake.host.machine import usable_cpus, user
 from mlmake.host.project import Located
 from mlmake.host.signals import interrupts
 from mlmake.mlfile.doubts import find_doubts
@@ -38,6 +38,7 @@ from mlmake.reading import MlfileMistakes as MlfileMistakes
 from mlmake.reading import Reading, find_project, read_project, state_folder
 from mlmake.reading import Usage as Usage
 from mlmake.running import mishaps
+from mlmake.running.accept import Acceptance, Accepted, accept, unacceptable
 from mlmake.running.build import Build
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
@@ -162,13 +163,53 @@ class App:
             with closing(lock):
                 yield from self._build(request, crew)
 
-    def _build(self, request: Request, crew: ThreadCrew) -> Iterator[Event]:
-        workspace, state, began = self.workspace, self.state, self.clock.now()
+    def accept(self, words: Sequence[str], *, reason: str | None) -> Accepted:
+        """Take what lies at the outputs of these for what the present recipes make of the present inputs.
+
+        Waits for a build of this project to end first. Raises Usage, NotAccepted, OSError.
+        """
+        self._building = True
+        request = self.request(words)
+        if wrong := [why for name in request.actions if (why := unacceptable(self.graph.actions[name]))]:
+            raise Usage("\n".join(wrong))
+        ignore_itself(self.state_dir)
+        lock = BuildLock(os.path.join(self.state_dir, "lock"))
+        lock.acquire("mlmake accept", wait=self.tell_waiting)
+        with closing(lock):
+            now = self.clock.now()
+            self.notices += [event.text for event in self._mend(now)]
+            graph = with_discovered_edges(self.graph, self.state)
+            self._prefetch(closure(graph, request.actions))
+            try:
+                return accept(
+                    graph,
+                    request.actions,
+                    Acceptance(by=user(), reason=reason, run=new_run(now), origin=self._origin),
+                    clock=self.clock,
+                    workspace=self.workspace,
+                    traces=self.state,
+                    store=self.store,
+                )
+            finally:
+                self.workspace.close()
+
+    def _mend(self, now: float) -> Iterator[Warned]:
+        """After a mlmake that was killed: end its steps and put back what was moved aside for them."""
+        workspace = self.workspace
         notes = [(left.job, left.pid, left.started) for left in workspace.leftovers()]
         if killed := end_leftovers(notes):
-            yield Warned(began, "", mishaps.left_over(killed))
-        yield from (Warned(began, "", text) for text in workspace.recover(state.is_recorded))
+            yield Warned(now, "", mishaps.left_over(killed))
+        yield from (Warned(now, "", text) for text in workspace.recover(self.state.is_recorded))
         self.store.tidy()
+
+    @property
+    def _origin(self) -> dict[str, str]:
+        """By what and where results are made."""
+        return {"host": platform.node(), "mlmake": __version__, "python": self.python}
+
+    def _build(self, request: Request, crew: ThreadCrew) -> Iterator[Event]:
+        workspace, state, began = self.workspace, self.state, self.clock.now()
+        yield from self._mend(began)
         former = self._put_away_vanished()
         live = self.choices.verbose > 0
         preload = self.graph.project.preload
@@ -187,7 +228,7 @@ class App:
             keep_going=self.choices.keep_going,
             frozen=self.choices.frozen,
             retries=self.choices.retry,
-            origin={"host": platform.node(), "mlmake": __version__, "python": self.python},
+            origin=self._origin,
         )
         self._prefetch(closure(self.graph, request.actions))
         building = Build(

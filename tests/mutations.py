@@ -41,13 +41,15 @@ CUES = "test_cues.py::test_law_19_content_cues"
 OUTPUTS = "test_cues.py::test_law_19_output_cues"
 CUT = "test_order.py::test_law_20_interruption"
 EXACT_KEY = "test_memory.py::test_law_22_exact_key"
+ACCEPTED = "test_accept.py::test_what_is_accepted_is_the_result_of_the_present_recipe"
+UPSTREAM = "test_accept.py::test_nothing_is_accepted_upon_what_is_not_up_to_date"
 CASE = "test_scripted_cases.py::test_"
 
 JUDGE, CONTENT = "planning/judge.py", "planning/rebuild/content.py"
 STRUCTURE, EVIDENCE = "planning/rebuild/structure.py", "planning/evidence.py"
 PLAN, SCHEDULE, SELECTION = "planning/plan.py", "planning/schedule.py", "planning/selection.py"
 BOARD, BUILD, LEDGER, ATTEMPT = "running/board.py", "running/build.py", "running/ledger.py", "running/attempt.py"
-FACT, MEMORY = "model/fact.py", "stores/memory.py"
+FACT, MEMORY, ACCEPT = "model/fact.py", "stores/memory.py", "running/accept.py"
 
 MUTATIONS: Sequence[Mutation] = (
     Mutation("unknown inputs count as equal", JUDGE, "    if changes.equal:", "    if not changes.reasons:", BRACKET),
@@ -257,6 +259,41 @@ MUTATIONS: Sequence[Mutation] = (
         "if was is None or was.digest != f.digest:",
         "if was is None:",
         CUES,
+    ),
+    Mutation(
+        "what is accepted is taken for the last recipe's",
+        ACCEPT,
+        "        recipe=action.recipe,",
+        "        recipe=before.recipe if before else action.recipe,",
+        ACCEPTED,
+    ),
+    Mutation(
+        "what is accepted is not kept in the store",
+        ACCEPT,
+        "store if action.policy.cache and not trouble else None",
+        "None",
+        ACCEPTED,
+    ),
+    Mutation(
+        "something is accepted upon what is stale",
+        ACCEPT,
+        "problems += _not_up_to_date(decision)",
+        "problems += []",
+        UPSTREAM,
+    ),
+    Mutation(
+        "nothing is accepted upon what is up to date",
+        ACCEPT,
+        "if decision.verb in (Verb.SKIP, Verb.MAYBE):",
+        "if decision.verb is Verb.MAYBE:",
+        UPSTREAM,
+    ),
+    Mutation(
+        "what is accepted loads nothing",
+        ACCEPT,
+        "        if isinstance(version, str):\n            found",
+        "        if not isinstance(version, str):\n            found",
+        ACCEPTED,
     ),
     Mutation("choosing does nothing", MEMORY, "if trace in self._results.get(trace.recipe, ()):", "if False:", RESTORE),
     Mutation(

@@ -2,7 +2,6 @@
 
 from mlmake.cli.settings import not_yet
 
-accept = not_yet("accept", "Count outputs on disk as up to date")
 runs = not_yet("runs", "Show the history of runs")
 metrics = not_yet("metrics", "Compare the metrics of instances across runs")
 params = not_yet("params", "Show the parameters and where each was set")

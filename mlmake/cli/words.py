@@ -9,7 +9,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("mlmake.cli.why", "why"),
     "list": ("mlmake.cli.listing", "listing"),
     "path": ("mlmake.cli.path", "path"),
-    "accept": ("mlmake.cli.later", "accept"),
+    "accept": ("mlmake.cli.accept", "accept"),
     "graph": ("mlmake.cli.graph", "graph"),
     "log": ("mlmake.cli.log", "log"),
     "runs": ("mlmake.cli.later", "runs"),
@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 VALUED = frozenset(
     {"-C", "--directory", "-f", "--file", "--color", "-j", "--jobs", "--force", "--set", "--params", "--retry", "--on"}
-    | {"--debug", "--check-deterministic"}
+    | {"--debug", "--check-deterministic", "--reason"}
 )
 """Options that may stand before the command and take the next word as their value."""
 

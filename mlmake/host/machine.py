@@ -1,7 +1,8 @@
-"""What this machine has: usable CPUs, memory, graphics cards; it does not know who uses them."""
+"""What this machine has: usable CPUs, memory, graphics cards, a user; it does not know what uses them."""
 
 import glob
 import os
+import pwd
 import shutil
 
 from mlmake.model.graph import Resources
@@ -46,6 +47,14 @@ def _ask(program: str) -> int:
     except (OSError, subprocess.TimeoutExpired):  # who cannot say has none that could be used
         return 0
     return sum(line.startswith("GPU ") for line in said.stdout.splitlines())
+
+
+def user() -> str:
+    """Who runs this, by the name of the account; its number if it has no name here."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _memory() -> int:

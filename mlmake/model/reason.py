@@ -29,6 +29,7 @@ class Code(StrEnum):
     STALE_IF_ERROR = "stale-if-error"
     INPUT_MAY_CHANGE = "input-may-change"
     CACHED = "cached"
+    ACCEPTED = "accepted"
 
 
 Plain = str | int | float | bool | None

@@ -1,5 +1,6 @@
 """Reasons as sentences and as chains of causes, the only place with that wording; it judges nothing itself."""
 
+import datetime
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ def sentence(reason: Reason) -> str:
             return f"{subject} may change" if subject else "an input may change"
         case Code.CACHED:
             return "an earlier result fits" + (f", of run {subject}" if subject else "")
+        case Code.ACCEPTED:
+            return f"accepted by {subject}" + (f": {_value(new)}" if new is not None else "")
 
 
 def sentences(reasons: Sequence[Reason], *, most: int | None = None) -> str:
@@ -132,11 +135,20 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The answer to "why": one sentence, the way to the first cause in a line, and every link, nearest first."""
+    """The answer to "why": one sentence, the way to the first cause in a line, and every link, nearest first.
+
+    `accepted` is the last result, if somebody has accepted it instead of running the step.
+    """
 
     sentence: str
     line: str
     links: tuple[Link, ...]
+    accepted: Trace | None = None
+
+
+def acceptance(trace: Trace | None) -> Reason | None:
+    """By whom (subject) and why (new) a result was accepted; none if it was made by a run."""
+    return next((r for r in trace.reasons if r.code is Code.ACCEPTED), None) if trace else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +172,10 @@ def chain(graph: Graph, plan: Plan, memory: Memory, action: str) -> Chain:
     """
     nodes = _walk(graph, plan, memory, action)
     links = _fold(graph, nodes)
-    return Chain(_opening(plan, nodes[action]), _line(graph, nodes, links, action), links)
+    last = nodes[action].trace
+    return Chain(
+        _opening(plan, nodes[action]), _line(graph, nodes, links, action), links, last if acceptance(last) else None
+    )
 
 
 def _walk(graph: Graph, plan: Plan, memory: Memory, action: str) -> dict[str, _Node]:
@@ -220,7 +235,10 @@ def _moved(plan: Plan, memory: Memory, node: _Node, maker: str) -> bool:
         return False
     if node.trace is None:
         return True
-    return made.run == node.trace.run if node.verb is None else made.order > node.trace.order
+    if node.verb is None:
+        # What was accepted was never part of a build: the next one took it up.
+        return made.run == node.trace.run or (acceptance(made) is not None and made.order < node.trace.order)
+    return made.order > node.trace.order
 
 
 def _fold(graph: Graph, nodes: Mapping[str, _Node]) -> tuple[Link, ...]:
@@ -271,11 +289,15 @@ _COUNTED = {
 
 def _opening(plan: Plan, node: _Node) -> str:
     decision = plan.decisions.get(node.action)
+    accepted = acceptance(node.trace)
+    said = f"{_when(node.trace.ended)} its outputs were {sentence(accepted)}" if node.trace and accepted else ""
     if decision is not None and node.verb is not None:
-        return headline(decision)
+        return headline(decision) + (f" ({said})" if said else "")
     state = headline(decision) if decision is not None else f"{node.action} is not part of this plan"
     if node.trace is None:
         return state
+    if said:
+        return f"{state}; {said}"
     because = _because(node.reasons)
     return f"{state}; it last ran in {node.trace.run}" + (f" because {because}" if because else "")
 
@@ -369,6 +391,11 @@ def _age(limit: Plain, age: Plain) -> str:
     if _is_number(age) and _is_number(limit):
         return f": {show_seconds(age)} old, the limit is {show_seconds(limit)}"
     return f": {show_seconds(age)} old" if _is_number(age) else ""
+
+
+def _when(moment: float) -> str:
+    """A time in seconds since the epoch, for people anywhere."""
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("on %Y-%m-%d at %H:%M UTC")
 
 
 def _is_number(value: Plain) -> TypeGuard[int | float]:

@@ -105,10 +105,10 @@ def _look(
     if late := (*_moved(inputs, workspace), *late):
         return Attempted(ended, late=late)
     try:
-        metrics = _metrics(action, workspace)
+        metrics = read_metrics(action, workspace)
     except NotMetrics as error:
         return Attempted(ended, error=str(error))
-    products, trouble = _keep(action, workspace, store if action.policy.cache else None)
+    products, trouble = keep_outputs(action, workspace, store if action.policy.cache else None)
     if missing := tuple(set(outputs) - {product.path for product in products}):
         return Attempted(ended, missing=missing)
     return Attempted(ended, products, discovered, metrics, store_trouble=trouble)
@@ -137,7 +137,8 @@ def _discover(
     return discovered, tuple(late)
 
 
-def _metrics(action: Action, workspace: Workspace) -> dict[str, float]:
+def read_metrics(action: Action, workspace: Workspace) -> dict[str, float]:
+    """The numbers in the output with the metrics. Raises NotMetrics."""
     name = action.policy.metrics
     path = next(
         (output.path for output in action.outputs if name is not None and name in (output.name, output.path)), None
@@ -160,10 +161,12 @@ def _as_float(number: float) -> float:
         return math.inf if number > 0 else -math.inf
 
 
-def _keep(action: Action, workspace: Workspace, store: ContentStore | None) -> tuple[tuple[Product, ...], str | None]:
+def keep_outputs(
+    action: Action, workspace: Workspace, store: ContentStore | None
+) -> tuple[tuple[Product, ...], str | None]:
     """The outputs with their bytes in the store; without, and why, where it is in trouble."""
     try:
         found = [workspace.product(output.name, output.path, store=store) for output in action.outputs]
     except StoreTrouble as trouble:
-        return _keep(action, workspace, None)[0], str(trouble)
+        return keep_outputs(action, workspace, None)[0], str(trouble)
     return tuple(product for product in found if product is not None), None

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from mlmake.mlfile.interpolate import Mistake
+from mlmake.model.decision import Decision
 from mlmake.model.job import Ended, How
 from mlmake.model.units import show_seconds
+from mlmake.planning.explain import AT_MOST, sentences
 
 
 def missing_inputs(paths: Sequence[str]) -> str:
@@ -138,6 +140,44 @@ def interrupting(running: Sequence[str], *, again: bool) -> str:
     """A signal has come."""
     what = _listed(running) if running else "with nothing running"
     return f"killing {what}" if again else f"stopping {what} (once more kills at once)"
+
+
+def not_accepted(name: str, why: str) -> str:
+    """Why what lies at the outputs of an action is not taken for its result."""
+    return f"{name} is not accepted: {why}"
+
+
+def nothing_to_accept(paths: Sequence[str]) -> str:
+    """Outputs are not there."""
+    be, them = ("is", "it") if len(paths) == 1 else ("are", "them")
+    return f"{_listed(paths)} {be} not there: put {them} in place, or let `mlmake build` make {them}"
+
+
+def moved_meanwhile(paths: Sequence[str]) -> str:
+    """Files changed while they were read."""
+    return f"{_listed(paths)} changed while it was looked at: wait until nothing writes there, then accept again"
+
+
+def stale_upstream(decision: Decision) -> str:
+    """What an accepted action is made from is not up to date itself."""
+    name = decision.action
+    why = sentences(decision.reasons, most=AT_MOST)
+    return f"nothing is accepted: {name} is not up to date ({why}); `mlmake build {name}` first, or accept it too"
+
+
+def no_group_to_accept(name: str) -> str:
+    """A group has nothing of its own."""
+    return f"{name} is a group, it has no outputs of its own: accept the targets in its `inputs`"
+
+
+def no_phony_to_accept(name: str) -> str:
+    """A step without outputs."""
+    return f"{name} has no outputs that could be accepted: it runs whenever it is asked for"
+
+
+def no_choice_to_accept(name: str) -> str:
+    """A selection writes down what it computes."""
+    return f"{name} is a `select`: it follows from the metrics: accept what it chooses from, or change its limits"
 
 
 def _cause(error: Exception) -> str:

@@ -7,9 +7,9 @@ from mlmake.model.decision import Decision, Verb
 from mlmake.model.graph import Graph
 from mlmake.model.plan import Plan
 from mlmake.model.reason import Code
-from mlmake.model.trace import Failure
+from mlmake.model.trace import Failure, Trace
 from mlmake.model.units import show_seconds
-from mlmake.planning.explain import AT_MOST, Chain, sentences
+from mlmake.planning.explain import AT_MOST, Chain, acceptance, sentences
 from mlmake.views.jsonl import Json, reasons
 from mlmake.views.screen import Screen, columns, printable
 
@@ -101,6 +101,34 @@ def chain_document(action: str, chain: Chain) -> dict[str, Json]:
         "sentence": chain.sentence,
         "chain": chain.line,
         "links": links,
+        "accepted": _accepted(chain.accepted) if chain.accepted else None,
+    }
+
+
+def accept_document(graph: Graph, traces: Iterable[Trace]) -> dict[str, Json]:
+    """The document of `accept --json`."""
+    return {
+        "schema": "mlmake.accept/1",
+        "accepted": [
+            {
+                "target": _target(graph, trace.action),
+                "instance": trace.action,
+                **_accepted(trace),
+                "outputs": [{"path": product.path, "digest": product.digest} for product in trace.outputs],
+                "metrics": dict(trace.metrics),
+            }
+            for trace in traces
+        ],
+    }
+
+
+def _accepted(trace: Trace) -> dict[str, Json]:
+    said = acceptance(trace)
+    return {
+        "run": trace.run,
+        "time": trace.ended,
+        "by": said.subject if said else None,
+        "reason": said.new if said else None,
     }
 
 

@@ -42,6 +42,8 @@ SENTENCES = [
     (Reason(Code.STALE_IF_ERROR), "an older result is served, because refreshing it failed"),
     (Reason(Code.INPUT_MAY_CHANGE, "a"), "a may change"),
     (Reason(Code.CACHED, "r1"), "an earlier result fits, of run r1"),
+    (Reason(Code.ACCEPTED, "ann"), "accepted by ann"),
+    (Reason(Code.ACCEPTED, "ann", None, "checked"), "accepted by ann: checked"),
 ]
 
 

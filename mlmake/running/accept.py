@@ -1,0 +1,191 @@
+"""Takes outputs on disk for those of the present recipe and inputs, because somebody says so; it runs nothing."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlmake.model.decision import Decision, Verb
+from mlmake.model.digest import MISSING, Digest
+from mlmake.model.event import Event
+from mlmake.model.graph import Action, Graph, Select
+from mlmake.model.metrics import NotMetrics
+from mlmake.model.plan import Request
+from mlmake.model.reason import Code, Reason
+from mlmake.model.trace import Product, Trace
+from mlmake.planning.evidence import Evidence, Settled, gather
+from mlmake.planning.judge import decide
+from mlmake.planning.plan import outlook
+from mlmake.ports import Clock, ContentStore, TraceStore, Workspace
+from mlmake.running import mishaps
+from mlmake.running.attempt import keep_outputs, read_metrics
+from mlmake.running.ledger import Ledger
+from mlmake.running.survey import survey
+
+
+class NotAccepted(Exception):
+    """Nothing was accepted; the message has a line for each target that stands in the way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """Who accepts, why, and by what: `run` names the act, `origin` goes into the records."""
+
+    by: str
+    reason: str | None
+    run: str
+    origin: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What was recorded, upstream first; `blind` are actions of which nobody has seen what they load."""
+
+    traces: tuple[Trace, ...]
+    blind: tuple[str, ...]
+    warnings: tuple[Event, ...]
+
+
+def unacceptable(action: Action) -> str | None:
+    """Why nobody can ever accept this action; none if it can be."""
+    if action.is_group:
+        return mishaps.no_group_to_accept(action.id)
+    if action.is_phony:
+        return mishaps.no_phony_to_accept(action.id)
+    if isinstance(action.command, Select):
+        return mishaps.no_choice_to_accept(action.id)
+    return None
+
+
+def accept(
+    graph: Graph,
+    names: Sequence[str],
+    acceptance: Acceptance,
+    *,
+    clock: Clock,
+    workspace: Workspace,
+    traces: TraceStore,
+    store: ContentStore,
+) -> Accepted:
+    """Record what lies at the outputs of these actions, all or none. What they are made from has to be up to date.
+
+    Raises NotAccepted, OSError for what cannot be read.
+    """
+    request, snapshot = Request(tuple(names)), survey(clock, workspace, traces=traces, store=store)
+    settled: dict[str, Settled] = {}
+    drafts: list[Trace] = []
+    problems: list[str] = []
+    blind: list[str] = []
+    trouble: str | None = None
+    for name in _order(graph, names):
+        action = graph.actions[name]
+        if action.is_group or action.is_phony:
+            continue
+        evidence = gather(action, graph, request=request, snapshot=snapshot, settled=settled)
+        if name not in request.actions:
+            decision = decide(evidence)
+            problems += _not_up_to_date(decision)
+            settled[name] = outlook(action, decision)
+            continue
+        if found := _missing(action, evidence, workspace):
+            problems.append(found)
+        if problems:
+            continue
+        try:
+            products, said = keep_outputs(action, workspace, store if action.policy.cache and not trouble else None)
+            metrics = read_metrics(action, workspace)
+        except NotMetrics as error:
+            problems.append(mishaps.not_accepted(name, str(error)))
+            continue
+        trouble = trouble or said
+        if moved := _moved(action, evidence, products, workspace):
+            problems.append(mishaps.not_accepted(name, mishaps.moved_meanwhile(moved)))
+            continue
+        drafts.append(_trace(action, evidence, products, metrics, acceptance, now=snapshot.now))
+        settled[name] = Settled({product.path: product.digest for product in products}, in_place=True)
+        if evidence.latest is None:
+            blind.append(name)
+    if problems:
+        raise NotAccepted("\n".join(problems))
+    ledger = Ledger(traces, store, workspace=workspace, clock=clock)
+    if trouble:
+        ledger.without_store(trouble)
+    recorded = tuple(ledger.record(draft, job=acceptance.run) for draft in drafts)
+    return Accepted(recorded, tuple(blind), tuple(ledger.commit()))
+
+
+def _order(graph: Graph, names: Sequence[str]) -> list[str]:
+    """These actions and what they read, upstream first; what only comes before them (`after`) is nothing to them."""
+    order: list[str] = []
+    done: set[str] = set()
+    stack = [(name, False) for name in reversed(names)]
+    while stack:
+        name, expanded = stack.pop()
+        if expanded:
+            order.append(name)
+        elif name not in done:
+            done.add(name)
+            stack.append((name, True))
+            stack += [(need, False) for need in reversed(graph.actions[name].upstream) if need not in done]
+    return order
+
+
+def _not_up_to_date(decision: Decision) -> list[str]:
+    """What is to be said of an action upstream; of what may run only because others do, nothing."""
+    if decision.verb in (Verb.SKIP, Verb.MAYBE):
+        return []
+    return [mishaps.stale_upstream(decision)]
+
+
+def _missing(action: Action, evidence: Evidence, workspace: Workspace) -> str | None:
+    inputs = [path for path, version in evidence.inputs if version is MISSING]
+    if inputs:
+        return mishaps.not_accepted(action.id, mishaps.missing_inputs(inputs))
+    outputs = [output.path for output in action.outputs if workspace.look_again(output.path) is MISSING]
+    return mishaps.not_accepted(action.id, mishaps.nothing_to_accept(outputs)) if outputs else None
+
+
+def _moved(action: Action, evidence: Evidence, products: Collection[Product], workspace: Workspace) -> tuple[str, ...]:
+    """What changed while the outputs were read: inputs, and outputs that went away."""
+    inputs = (path for path, version in evidence.inputs if workspace.look_again(path) != version)
+    return (*inputs, *sorted({output.path for output in action.outputs} - {product.path for product in products}))
+
+
+def _trace(
+    action: Action,
+    evidence: Evidence,
+    products: tuple[Product, ...],
+    metrics: Mapping[str, float],
+    acceptance: Acceptance,
+    *,
+    now: float,
+) -> Trace:
+    """The record. It takes no time; what a run of it takes is told as the last result says."""
+    before = evidence.last or evidence.latest
+    return Trace(
+        action=action.id,
+        recipe=action.recipe,
+        facts=action.facts,
+        inputs=tuple((path, version) for path, version in evidence.inputs if isinstance(version, str)),
+        discovered=_discovered(action, evidence, before),
+        outputs=products,
+        started=now,
+        ended=now,
+        seconds=before.seconds if before else 0.0,
+        run=acceptance.run,
+        reasons=(Reason(Code.ACCEPTED, acceptance.by, None, acceptance.reason),),
+        metrics=metrics,
+        origin=acceptance.origin,
+    )
+
+
+def _discovered(action: Action, evidence: Evidence, before: Trace | None) -> tuple[tuple[str, Digest], ...]:
+    """What the last result was seen to load, as it is now, as far as it is there."""
+    declared = {path for path, _ in evidence.inputs}
+    outputs = [output.path for output in action.outputs]
+    found = []
+    for path, _ in before.discovered if before else ():
+        if path in declared or any(path == o or (o.endswith("/") and path.startswith(o)) for o in outputs):
+            continue
+        version = evidence.version(path)
+        if isinstance(version, str):
+            found.append((path, version))
+    return tuple(found)
