@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 VALUED = frozenset(
     {"-C", "--directory", "-f", "--file", "--color", "-j", "--jobs", "--force", "--set", "--params", "--retry", "--on"}
-    | {"--debug", "--check-deterministic", "--reason"}
+    | {"--debug", "--check-deterministic"}
 )
 """Options that may stand before the command and take the next word as their value."""
 
