@@ -17,6 +17,7 @@ from mlmake.host.crew import ThreadCrew
 from mlmake.host.files import LocalWorkspace
 from mlmake.host.lock import BuildLock
 from mlmake.host.machine import usable_cpus, user
+from mlmake.host.packages import InstalledPackages
 from mlmake.host.project import Located
 from mlmake.host.signals import interrupts
 from mlmake.mlfile.doubts import find_doubts
@@ -104,6 +105,11 @@ class App:
             progress=lambda path, done, total: self.listener(Hashing(self.clock.now(), path, done, total)),
         )
 
+    @cached_property
+    def installed(self) -> InstalledPackages:
+        """What Python imports from outside the project."""
+        return InstalledPackages(self.python)
+
     @property
     def doubts(self) -> list[Problem]:
         """What in the Mlfile looks like an oversight."""
@@ -121,7 +127,7 @@ class App:
 
     def snapshot(self) -> Snapshot:
         """One look at the world, now."""
-        return survey(self.clock, self.workspace, traces=self.state, store=self.store)
+        return survey(self.clock, self.workspace, traces=self.state, store=self.store, installed=self.installed)
 
     def request(self, words: Sequence[str]) -> Request:
         """What words on the command line ask for. Raises Usage."""
@@ -189,6 +195,7 @@ class App:
                     workspace=self.workspace,
                     traces=self.state,
                     store=self.store,
+                    installed=self.installed,
                 )
             finally:
                 self.workspace.close()
@@ -240,6 +247,7 @@ class App:
             traces=state,
             store=self.store,
             executor=executor,
+            installed=self.installed,
             crew=crew,
         )
         try:
@@ -289,6 +297,7 @@ class App:
             places += (item.path for i in action.inputs for item in i.items if isinstance(item, Leaf | Made | Part))
             last = self.state.last(action.recipe)
             places += (path for path, _ in last.discovered) if last else ()
+            paths += (path for packages in last.packages for path in self.installed.looked_at(packages)) if last else ()
         for place in dict.fromkeys(places):
             absolute = self.workspace.absolute(place)
             paths.append(absolute)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from mlmake.model.digest import Digest, ObjectName, Stamp, Version
-from mlmake.model.job import Ended, Job, Remark
-from mlmake.model.trace import Failure, Memory, Product, Trace
+from mlmake.model.job import Ended, Imported, Job, Remark
+from mlmake.model.trace import Failure, Memory, Packages, Product, Trace
 
 
 class Clock(Protocol):
@@ -55,6 +55,12 @@ class TraceStore(Memory, Protocol):
 
     def fail(self, failure: Failure) -> None:
         """Note how an attempt failed; touches no result."""
+
+    def warned(self, action: str) -> str:
+        """What the user was last warned of about the result that this action keeps; empty if of nothing."""
+
+    def warn(self, action: str, text: str) -> None:
+        """Note that the user was warned of this, so that it is said once."""
 
     def forget_result(self, trace: Trace) -> None:
         """Drop a result whose bytes turned out to be lost or damaged, so that it is never offered again."""
@@ -165,6 +171,16 @@ class Workspace(Protocol):
 
     def restore(self, products: Sequence[Product], store: ContentStore) -> None:
         """Put outputs back from the store, those that differ only. Raises `DamagedObject`, OSError."""
+
+
+class Installed(Protocol):
+    """The distributions that Python imports from outside the project. All may be called from any thread."""
+
+    def resolve(self, imported: Sequence[Imported]) -> tuple[Packages, ...]:
+        """The distributions of these modules with their versions now, looked at anew."""
+
+    def now(self, packages: Packages) -> Mapping[str, str]:
+        """The versions of these packages as they are now, without those that are gone. Looks are kept."""
 
 
 class OutsideProject(Exception):

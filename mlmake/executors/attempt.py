@@ -5,16 +5,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from mlmake.executors import descendants
 from mlmake.executors.inside.tracking import tracking_env
-from mlmake.executors.loaded import read_loaded
 from mlmake.executors.log import Log
 from mlmake.executors.memory import begin_counting, kills_since
 from mlmake.executors.oversize import shorten_env, shorten_script
 from mlmake.executors.process import Pursuit, StepProcess, Wish
+from mlmake.executors.seen import Seen, read_seen
 from mlmake.model.job import Ended, How, Job, Process, Remark, Reported
 
 NoteProcess: TypeAlias = Callable[[str, int, int], None]
@@ -84,7 +84,7 @@ class Attempt:
         self._live = live
         self._began = time.monotonic()
         self._report = _Report(job, remark)
-        self._loaded_path = job.log + ".loaded" if "imports" in job.track else None
+        self._seen_path = job.log + ".seen" if job.track else None
         self._files: list[str] = []
         outer = job.env.get(descendants.TOKEN)
         self.token = f"{os.getpid()}.{job.id}"
@@ -125,8 +125,8 @@ class Attempt:
         env = self.base_env
         env[descendants.TOKEN] = self.chain
         env["MLMAKE_REPORT"] = self._report.path
-        if self._loaded_path is not None:
-            env |= tracking_env(env, root=self.job.root, file=self._loaded_path)
+        if self._seen_path is not None:
+            env |= tracking_env(env, root=self.job.root, file=self._seen_path, reads=self.tracks_reads)
         try:
             env, files = shorten_env(env, self.job.log)
         except OSError as error:
@@ -151,9 +151,14 @@ class Attempt:
         )
 
     @property
-    def loaded_path(self) -> str | None:
+    def seen_path(self) -> str | None:
         """The file that takes the discoveries; None if nothing is to be discovered."""
-        return self._loaded_path
+        return self._seen_path
+
+    @property
+    def tracks_reads(self) -> bool:
+        """Whether opened files are to be discovered too."""
+        return "files" in self.job.track
 
     @property
     def report_path(self) -> str:
@@ -176,14 +181,17 @@ class Attempt:
         if process.failure is not None and pursuit.how is How.EXITED:
             log.write("stderr", f"mlmake: {process.failure}\n".encode("utf-8", "surrogateescape"))
             return self._not_started(process.failure)
-        loaded: Mapping[str, float] = {}
-        if self._loaded_path is not None:
-            loaded = read_loaded(self._loaded_path, self.job.root)
+        seen = Seen()
+        if self._seen_path is not None:
+            seen = read_seen(self._seen_path, self.job.root, imports="imports" in self.job.track)
         return Ended(
             pursuit.how,
             pursuit.code,
             time.monotonic() - self._began,
-            loaded=loaded,
+            loaded=seen.loaded,
+            read=seen.read,
+            written=seen.written,
+            imported=seen.imported,
             detail=self._detail(process, pursuit),
             survivors=tuple(line for line in pursuit.survivors.values() if line),
         )
@@ -205,7 +213,7 @@ class Attempt:
         return Ended(How.NOT_STARTED, None, time.monotonic() - self._began, detail=detail)
 
     def _clear(self) -> None:
-        for path in (self._report.path, self._loaded_path, self.job.log + ".tail", *self._files):
+        for path in (self._report.path, self._seen_path, self.job.log + ".tail", *self._files):
             if path is not None:
                 try:
                     os.unlink(path)

@@ -79,7 +79,8 @@ class WarmExecutor:
             "context": encode(job.order.context),
             "env": attempt.env(),
             "report": attempt.report_path,
-            "track": attempt.loaded_path,
+            "track": attempt.seen_path,
+            "reads": attempt.tracks_reads,
             "token": attempt.chain,
         }
         out, out_end = os.pipe()

@@ -36,7 +36,7 @@ class ModuleFinder:
         if os.path.isdir(os.path.join(self.root, top)) or os.path.isfile(os.path.join(self.root, top + ".py")):
             return ()
         if self._search is None:
-            self._search = _search_path(self.python)
+            self._search = search_path(self.python)
         return self._search
 
     def _shown(self, path: str) -> str:
@@ -44,7 +44,7 @@ class ModuleFinder:
         return os.path.relpath(path, self.root).replace(os.sep, "/") if inside else path
 
 
-def _search_path(python: str) -> Sequence[str]:
+def search_path(python: str) -> Sequence[str]:
     """The folders that an interpreter imports from, without its start folder."""
     if python in _OWN:
         return [entry for entry in sys.path if entry]

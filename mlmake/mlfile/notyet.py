@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import UnsetType
-
 from mlmake.mlfile import wording
 from mlmake.mlfile.keypath import KeyPath
 from mlmake.mlfile.problems import Problem
@@ -24,7 +22,6 @@ TARGET_KEYS = (
 )
 SERVE_KEYS = ("loader", "inputs", "outputs", "batch", "warmup")
 CACHE_KEYS = ("remote", "unused_for", "max_size")
-TRACKS = ("files", "packages")
 LISTS = ("glob", "from")
 
 
@@ -50,10 +47,6 @@ def _target(target: TargetTable, where: KeyPath, problems: list[Problem]) -> Non
     problems += [_key(*where, key) for key in TARGET_KEYS if getattr(target, key) is not None]
     if target.wait != "all":
         problems.append(_value((*where, "wait"), "wait", target.wait))
-    if not isinstance(target.track, UnsetType):
-        problems += [
-            _value((*where, "track", i), "track", word) for i, word in enumerate(target.track) if word in TRACKS
-        ]
     if isinstance(target.matrix, list):
         for i, part in enumerate(target.matrix):
             _lists(part, (*where, "matrix", i), problems)

@@ -315,7 +315,8 @@ class TargetTable(Table):
     track: Annotated[
         list[Literal["imports", "files", "packages"]] | UnsetType,
         says(
-            'What to discover while the step runs: "imports"; "files" and "packages" are not yet built.',
+            "What to discover while the step runs: imported modules, files read without being declared, versions of"
+            " packages.",
             'an array of "imports", "files", "packages"',
         ),
     ] = UNSET

@@ -71,18 +71,31 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """A top-level module from outside the project: the interpreter that imported it, and the folder where it lies."""
+
+    python: str
+    folder: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How an attempt ended. `code` is the exit code, negative for a signal, none if it never started.
 
     `loaded` are the project's files its Python processes executed, as paths relative to the root, each with the
-    seconds since the epoch at which it was first seen. `detail` explains a start that failed or a function that
-    raised. `survivors` are the command lines of processes that had to be ended after it.
+    seconds since the epoch at which it was first seen; `read` the others that they opened to read, there or not, and
+    `written` those they wrote, likewise. `imported` is what they imported from elsewhere. `detail` explains a start
+    that failed or a function that raised. `survivors` are the command lines of processes that had to be ended after it.
     """
 
     how: How
     code: int | None
     seconds: float
     loaded: Mapping[str, float] = field(default_factory=dict)
+    read: Mapping[str, float] = field(default_factory=dict)
+    written: Mapping[str, float] = field(default_factory=dict)
+    imported: tuple[Imported, ...] = ()
     detail: str | None = None
     survivors: tuple[str, ...] = ()
 

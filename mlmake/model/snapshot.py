@@ -1,10 +1,10 @@
 """One look at the world, used for a whole judgement; it does not know what is decided from it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlmake.model.digest import Version
-from mlmake.model.trace import Memory, Product
+from mlmake.model.trace import Memory, Packages, Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,8 @@ class Snapshot:
 
     `now` is seconds since the epoch, read once. `version` gives what is at a path; asked twice it answers the same.
     `listing` gives the paths that match a pattern, by bytes; `read` the content of a file. `stored` says whether all
-    bytes of an output of some result can be had from the content store.
+    bytes of an output of some result can be had from the content store; `installed` gives the versions that packages of
+    some result have now.
     """
 
     now: float
@@ -22,3 +23,4 @@ class Snapshot:
     read: Callable[[str], bytes]
     memory: Memory
     stored: Callable[[Product], bool]
+    installed: Callable[[Packages], Mapping[str, str]]

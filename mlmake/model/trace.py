@@ -21,10 +21,25 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Packages:
+    """Distributions that a run's Python imported from one folder: their versions by name.
+
+    `python` is the interpreter that did; `own` says that it was the project's, so that another one may take its place.
+    """
+
+    folder: str
+    python: str
+    own: bool
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One result: the recipe, exactly what it was made from, what came out, when and why.
 
     `inputs` are (path, digest) in declared order; `discovered` the same, by path, for what the step was seen to load.
+    `read` are those of `discovered` that it read as data, all others are its code; `packages` what its Python imported
+    from outside the project.
     `started` and `ended` are seconds since the epoch by the wall clock, `seconds` by a clock that does not jump.
     `origin` says by what and where it was made. `order` counts recordings in a state, 0 before it is recorded.
     """
@@ -43,6 +58,8 @@ class Trace:
     metrics: Mapping[str, float] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
     order: int = 0
+    read: tuple[str, ...] = ()
+    packages: tuple[Packages, ...] = ()
 
     @property
     def key(self) -> Digest:

@@ -23,6 +23,16 @@ def with_discovered_edges(graph: Graph, memory: Memory) -> Graph:
     return replace(graph, actions={**graph.actions, **added}) if added else graph
 
 
+def declaring(graph: Graph, path: str, maker: str) -> str:
+    """What to add to `inputs` for a file that this action makes: a reference to a whole output, else the path."""
+    action = graph.actions[maker]
+    output = next((output for output in action.outputs if output.path == path), None)
+    if output is None:
+        return path
+    instance = "@" + maker.partition("@")[2] if "@" in maker else ""
+    return f":{action.target}" + (f".{output.name}" if output.name is not None else "") + instance
+
+
 def needs(name: str, other: str, graph: Graph, added: Mapping[str, Action] | None = None) -> bool:
     """Whether `name` comes after `other`, near or far; `added` are actions in place of those of the graph."""
     seen, stack = {name}, [name]

@@ -7,7 +7,7 @@ from mlmake.model.digest import UNKNOWN, Digest, Version
 from mlmake.model.graph import Action, Chosen, Graph, Input, Item, Leaf, Made, Part, PartGlob
 from mlmake.model.plan import Request
 from mlmake.model.snapshot import Snapshot
-from mlmake.model.trace import Product, Trace
+from mlmake.model.trace import Packages, Product, Trace
 from mlmake.planning.discovered import needs
 from mlmake.planning.request import owner_of
 from mlmake.planning.selection import chosen_paths
@@ -50,6 +50,7 @@ class Evidence:
     results: Callable[[Digest | None], Sequence[Trace]]
     version: Callable[[str], Version]
     stored: Callable[[Product], bool]
+    installed: Callable[[Packages], Mapping[str, str]]
     forced: bool
 
 
@@ -93,6 +94,7 @@ def gather(
         results=lambda key: memory.results(action.recipe, key),
         version=version,
         stored=snapshot.stored if request.restore else lambda product: False,
+        installed=snapshot.installed,
         forced=action.id in request.forced,
     )
 

@@ -1,7 +1,7 @@
 """Takes outputs on disk for those of the present recipe and inputs, because somebody says so; it runs nothing."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.digest import MISSING, Digest
@@ -14,7 +14,7 @@ from mlmake.model.trace import Product, Trace
 from mlmake.planning.evidence import Evidence, Settled, gather
 from mlmake.planning.judge import decide
 from mlmake.planning.plan import outlook
-from mlmake.ports import Clock, ContentStore, TraceStore, Workspace
+from mlmake.ports import Clock, ContentStore, Installed, TraceStore, Workspace
 from mlmake.running import mishaps
 from mlmake.running.attempt import keep_outputs, read_metrics
 from mlmake.running.ledger import Ledger
@@ -64,12 +64,14 @@ def accept(
     workspace: Workspace,
     traces: TraceStore,
     store: ContentStore,
+    installed: Installed,
 ) -> Accepted:
     """Record what lies at the outputs of these actions, all or none. What they are made from has to be up to date.
 
     Raises NotAccepted, OSError for what cannot be read.
     """
-    request, snapshot = Request(tuple(names)), survey(clock, workspace, traces=traces, store=store)
+    request = Request(tuple(names))
+    snapshot = survey(clock, workspace, traces=traces, store=store, installed=installed)
     settled: dict[str, Settled] = {}
     drafts: list[Trace] = []
     problems: list[str] = []
@@ -174,6 +176,8 @@ def _trace(
         reasons=(Reason(Code.ACCEPTED, acceptance.by, None, acceptance.reason),),
         metrics=metrics,
         origin=acceptance.origin,
+        read=before.read if before else (),
+        packages=tuple(replace(p, versions=evidence.installed(p)) for p in before.packages) if before else (),
     )
 
 

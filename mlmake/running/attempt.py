@@ -8,8 +8,8 @@ from mlmake.model.digest import Digest, Version
 from mlmake.model.graph import Action
 from mlmake.model.job import Ended
 from mlmake.model.metrics import NotMetrics, flatten
-from mlmake.model.trace import Product
-from mlmake.ports import ContentStore, OutsideProject, StoreTrouble, Workspace
+from mlmake.model.trace import Packages, Product
+from mlmake.ports import ContentStore, Installed, OutsideProject, StoreTrouble, Workspace
 from mlmake.running import mishaps
 
 
@@ -20,11 +20,18 @@ class Attempted:
     `ended` is none if the step never started. `early` are inputs that had moved before it started, `late` those that
     moved while it ran. `missing` are outputs that are not there though it succeeded. `error` says why it could not
     start or be kept; `store_trouble` why its outputs are not in the store.
+
+    `read` are those of `discovered` that it read as data, `own` files it read and wrote without declaring them;
+    `strange` are files of other actions that it read without declaring it, each with its maker.
     """
 
     ended: Ended | None = None
     products: tuple[Product, ...] = ()
     discovered: Mapping[str, Digest] = field(default_factory=dict)
+    read: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    strange: tuple[tuple[str, str], ...] = ()
+    packages: tuple[Packages, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     early: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
@@ -38,7 +45,7 @@ class Attempted:
         return (
             self.ended is not None
             and self.ended.succeeded
-            and not (self.early or self.late or self.missing or self.error)
+            and not (self.early or self.late or self.missing or self.strange or self.error)
         )
 
 
@@ -51,12 +58,15 @@ def attempt(
     execute: Callable[[], Ended],
     workspace: Workspace,
     store: ContentStore | None,
+    installed: Installed,
+    maker: Callable[[str], str | None],
     now: Callable[[], float],
 ) -> Attempted:
     """Do the step, whole: on any failure the outputs are what they were before, except those in `keep`.
 
     `keep` are those of the kept outputs that this attempt may go on with; others are dropped before it starts, so that
-    what it leaves at them can stay. `now` is the clock by which files are stamped, in seconds since the epoch.
+    what it leaves at them can stay. `maker` names the action that makes a path, if one does. `now` is the clock by
+    which files are stamped, in seconds since the epoch.
     """
     try:
         early = _moved(inputs, workspace)
@@ -76,7 +86,9 @@ def attempt(
         return Attempted(error=mishaps.unprepared(error))
     ended = execute()
     try:
-        attempted = _look(action, inputs, ended, workspace=workspace, store=store, now=now)
+        attempted = _look(
+            action, inputs, ended, workspace=workspace, store=store, installed=installed, maker=maker, now=now
+        )
     except OSError as error:
         attempted = Attempted(ended, error=mishaps.unreadable_outputs(error))
     if attempted.late:
@@ -93,15 +105,22 @@ def _look(
     *,
     workspace: Workspace,
     store: ContentStore | None,
+    installed: Installed,
+    maker: Callable[[str], str | None],
     now: Callable[[], float],
 ) -> Attempted:
     """What a step that has ended left. Raises OSError for what cannot be read."""
     outputs = [output.path for output in action.outputs]
-    if not ended.succeeded:
-        return Attempted(ended)
+    declared = {path for path, _ in inputs}
+    reads = _undeclared_reads(ended, {*declared, *outputs})
+    strange = tuple((path, name) for path in reads if (name := maker(path)) not in (None, action.id))
+    if not ended.succeeded or strange:
+        return Attempted(ended, strange=strange)
     if missing := tuple(path for path in outputs if workspace.touched(path) is None):
         return Attempted(ended, missing=missing)
-    discovered, late = _discover(ended.loaded, {path for path, _ in inputs}, outputs, workspace=workspace, now=now())
+    own = tuple(path for path, seen in reads.items() if path in ended.written and _touched_since(path, seen, workspace))
+    read = {path: seen for path, seen in reads.items() if path not in own and workspace.touched(path) is not None}
+    discovered, late = _discover({**ended.loaded, **read}, declared, outputs, workspace=workspace, now=now())
     if late := (*_moved(inputs, workspace), *late):
         return Attempted(ended, late=late)
     try:
@@ -111,7 +130,16 @@ def _look(
     products, trouble = keep_outputs(action, workspace, store if action.policy.cache else None)
     if missing := tuple(set(outputs) - {product.path for product in products}):
         return Attempted(ended, missing=missing)
-    return Attempted(ended, products, discovered, metrics, store_trouble=trouble)
+    return Attempted(
+        ended,
+        products,
+        discovered,
+        read=tuple(path for path in read if path in discovered),
+        own=own,
+        packages=installed.resolve(ended.imported) if ended.imported else (),
+        metrics=metrics,
+        store_trouble=trouble,
+    )
 
 
 def _moved(inputs: Sequence[tuple[str, Version]], workspace: Workspace) -> tuple[str, ...]:
@@ -119,10 +147,25 @@ def _moved(inputs: Sequence[tuple[str, Version]], workspace: Workspace) -> tuple
     return tuple(path for path, version in inputs if workspace.look_again(path) != version)
 
 
+def _undeclared_reads(ended: Ended, declared: set[str]) -> dict[str, float]:
+    """What a step was seen to read, but for what is declared and what it had written itself before."""
+    folders = tuple(path for path in declared if path.endswith("/"))
+    return {
+        path: seen
+        for path, seen in ended.read.items()
+        if path not in declared and not path.startswith(folders) and seen <= ended.written.get(path, seen)
+    }
+
+
+def _touched_since(path: str, seen: float, workspace: Workspace) -> bool:
+    touched = workspace.touched(path)
+    return touched is not None and touched > seen
+
+
 def _discover(
     loaded: Mapping[str, float], declared: set[str], outputs: Sequence[str], *, workspace: Workspace, now: float
 ) -> tuple[dict[str, Digest], tuple[str, ...]]:
-    """The digests of the files that a step was seen to load, and those that changed after it had loaded them."""
+    """The digests of the files that a step was seen to load or read, and those that changed after it had."""
     discovered, late = {}, []
     for path, seen in sorted(loaded.items()):
         if path in declared or any(path == o or (o.endswith("/") and path.startswith(o)) for o in outputs):

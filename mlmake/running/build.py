@@ -17,10 +17,13 @@ from mlmake.model.event import (
 from mlmake.model.graph import Action, Graph, Leaf, Resources, Select
 from mlmake.model.job import Ended, How, Job, Reported, Said
 from mlmake.model.plan import Request
+from mlmake.model.reason import Reason
 from mlmake.model.trace import Failure, Trace
+from mlmake.planning.discovered import declaring
 from mlmake.planning.evidence import Settled, gather
 from mlmake.planning.judge import decide
 from mlmake.planning.plan import closure
+from mlmake.planning.rebuild.packages import changed_packages
 from mlmake.planning.request import owner_of
 from mlmake.planning.schedule import Line, Room, claim, priorities, widen
 from mlmake.ports import (
@@ -31,6 +34,7 @@ from mlmake.ports import (
     DamagedObject,
     Done,
     Executor,
+    Installed,
     Interrupted,
     Message,
     OutsideProject,
@@ -69,11 +73,12 @@ class Build:
         traces: TraceStore,
         store: ContentStore,
         executor: Executor,
+        installed: Installed,
         crew: Crew,
     ) -> None:
         self.graph, self.request, self.options = graph, request, options
         self.clock, self.workspace, self.traces, self.store = clock, workspace, traces, store
-        self.executor, self.crew = executor, crew
+        self.executor, self.installed, self.crew = executor, installed, crew
         self.board = Board(graph, closure(graph, request.actions), request.actions)
         self.ledger = Ledger(traces, store, workspace=workspace, clock=clock)
         self.line = Line()
@@ -83,11 +88,12 @@ class Build:
         self.pauses: list[tuple[float, str]] = []
         self.results: dict[str, Trace] = {}
         self.priority: dict[str, float] = {}
+        self.outdated: dict[tuple[Reason, ...], list[str]] = {}
         self.attempts_made = 0
         self.saved = 0.0
         self.stopping = False
         self.signal: int | None = None
-        self.snapshot = survey(clock, workspace, traces=traces, store=store)
+        self.snapshot = survey(clock, workspace, traces=traces, store=store, installed=installed)
 
     # The loop: judge what is ready, start what has room, hear what comes.
 
@@ -117,6 +123,8 @@ class Build:
             yield from self.ledger.commit(only_due=True)
         for name in board.unfinished():
             yield from self._finish(name, Outcome.CANCELLED, detail=mishaps.not_started(self.signal is not None))
+        for changes, names in self.outdated.items():
+            yield Warned(self.clock.now(), "", mishaps.other_packages(names, changes))
         yield from self.ledger.commit()
         yield summary(
             self.board,
@@ -199,7 +207,17 @@ class Build:
         self.ledger.choose(result)
         self.results[name] = result
         self.saved += result.seconds
+        self._compare_packages(name, result)
         yield from self._finish(name, outcome, settled=_settled(result), saved=result.seconds, metrics=result.metrics)
+
+    def _compare_packages(self, name: str, result: Trace) -> None:
+        """Note which packages of a result that stands have changed, if the user was not told before."""
+        changes = tuple(changed_packages(self.installed.now, result)) if result.packages else ()
+        if changes:
+            text = " ".join((result.run, *(f"{r.subject}={r.new}" for r in changes)))
+            if self.traces.warned(name) != text:
+                self.ledger.warn(name, text)
+                self.outdated.setdefault(changes, []).append(name)
 
     def _queue(self, name: str) -> None:
         claimed = claim(self.graph.actions[name], self.totals)
@@ -270,6 +288,8 @@ class Build:
                 execute=execute,
                 workspace=self.workspace,
                 store=self.store if self.ledger.caching else None,
+                installed=self.installed,
+                maker=lambda path: owner_of(self.graph, path),
                 now=self.clock.now,
             ),
         )
@@ -340,6 +360,13 @@ class Build:
         if ended is not None and ended.survivors:
             yield Warned(self.clock.now(), name, mishaps.survivors(ended.survivors))
         moved = done.early or done.late
+        if done.strange and ended is not None:
+            keys = [declaring(self.graph, path, maker) for path, maker in done.strange]
+            detail = mishaps.undeclared_reads(name, done.strange, keys)
+            if ended.succeeded:
+                yield from self._fail(name, Outcome.FAILED, detail, done)
+                return
+            yield Warned(self.clock.now(), name, detail)
         if done.succeeded and (cycle := self._closed_cycle(name, done.discovered)):
             self.workspace.put_back(standing.job_id)
             yield from self._fail(name, Outcome.FAILED, cycle, done)
@@ -397,6 +424,10 @@ class Build:
         assert evidence is not None and decision is not None and ended is not None, "a success was judged and ran"
         if done.store_trouble:
             self.ledger.without_store(done.store_trouble)
+        if done.read:
+            yield Warned(self.clock.now(), name, mishaps.discovered(done.read))
+        if done.own:
+            yield Warned(self.clock.now(), name, mishaps.own_data(done.own))
         for path in done.discovered:
             maker = owner_of(self.graph, path)
             if maker is not None and maker not in action.upstream:
@@ -418,6 +449,8 @@ class Build:
             reasons=decision.reasons,
             metrics=done.metrics,
             origin=self.options.origin,
+            read=done.read,
+            packages=done.packages,
         )
         if evidence.latest is None:
             yield from self._spare(name, standing.job_id, done)

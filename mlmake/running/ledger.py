@@ -50,6 +50,11 @@ class Ledger:
         self.traces.fail(failure)
         self._commit_in(0.0)
 
+    def warn(self, action: str, text: str) -> None:
+        """The user is about to be warned of this: once."""
+        self.traces.warn(action, text)
+        self._commit_in(LONGEST_WAIT)
+
     def drop(self, trace: Trace) -> None:
         """A result whose bytes are damaged is never offered again."""
         self.traces.forget_result(trace)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mlmake.mlfile.interpolate import Mistake
 from mlmake.model.decision import Decision
 from mlmake.model.job import Ended, How
+from mlmake.model.reason import Reason
 from mlmake.model.units import show_seconds
 from mlmake.planning.explain import AT_MOST, sentences
 
@@ -59,6 +60,42 @@ def not_cached(trouble: str) -> str:
 def undeclared(path: str, maker: str) -> str:
     """A step loads what another target makes without saying so."""
     return f"loads {path}, which {maker} makes: add it to `inputs`, so that the first build orders them too"
+
+
+def undeclared_reads(action: str, strange: Sequence[tuple[str, str]], keys: Sequence[str]) -> str:
+    """A step reads what other targets make without saying so; `keys` are the inputs that would say it."""
+    makers = list(dict.fromkeys(maker for _, maker in strange))
+    which = "; ".join(f"{_listed([p for p, m in strange if m == maker])}, which {maker} makes" for maker in makers)
+    listed = _listed([f'"{key}"' for key in keys])
+    return (
+        f"{action} reads {which}, without declaring it, so what it read may be of an earlier build:"
+        f" add {listed} to `inputs` of {action.partition('@')[0]}"
+    )
+
+
+def discovered(paths: Sequence[str]) -> str:
+    """A step reads data of the project that it does not declare."""
+    return (
+        f"reads {_listed(paths)} without declaring it: from now on a change of it runs the step again;"
+        " add it to `inputs`, so that it counts from the first build on and is looked at before the step starts"
+    )
+
+
+def own_data(paths: Sequence[str]) -> str:
+    """A step goes on with what it has left somewhere, unknown to anybody."""
+    return (
+        f"reads and writes {_listed(paths)} without declaring it: what is in it is not compared;"
+        " make it an output (with `keep`, if it is to stay), or declare it in `inputs` and leave it unchanged"
+    )
+
+
+def other_packages(actions: Sequence[str], changes: Sequence[Reason]) -> str:
+    """Results are kept though packages they were made with have another version now."""
+    each = [f"{r.subject.removeprefix('package ')} {r.old} → {r.new or 'gone'}" for r in changes]
+    return (
+        f"kept {_listed(actions)}, though packages have changed since: {_listed(each)};"
+        ' with track = ["imports", "packages"] that is a reason to run, and -B makes it anew'
+    )
 
 
 def loops(path: str, maker: str) -> str:

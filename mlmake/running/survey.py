@@ -2,10 +2,12 @@
 
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Memory
-from mlmake.ports import Clock, ContentStore, Workspace
+from mlmake.ports import Clock, ContentStore, Installed, Workspace
 
 
-def survey(clock: Clock, workspace: Workspace, *, traces: Memory, store: ContentStore) -> Snapshot:
+def survey(
+    clock: Clock, workspace: Workspace, *, traces: Memory, store: ContentStore, installed: Installed
+) -> Snapshot:
     """The world now: the clock is read once, what lies on the disk when it is asked for."""
     return Snapshot(
         now=clock.now(),
@@ -14,4 +16,5 @@ def survey(clock: Clock, workspace: Workspace, *, traces: Memory, store: Content
         read=workspace.read,
         memory=traces,
         stored=lambda product: product.object is not None and store.has(product.object),
+        installed=installed.now,
     )

@@ -28,11 +28,14 @@ _BATCH = 5_000
 _LOCK_SIZE = 8192
 """Bytes of the library's lock file with the usual 126 readers."""
 
+_WARNED = b"warned:"
+
 Change: TypeAlias = tuple[str, bytes, bytes | None]
 """A database, a key, and the value to put; none to delete it."""
 
 # results: recipe, key of the inputs and order (16 + 16 + 8 bytes) → trace. last: recipe → key in results.
-# latest: action → key in results. failed: action → failure. stamps: path → stamped. meta: schema, order.
+# latest: action → key in results. failed: action → failure. stamps: path → stamped. meta: schema, order, and by action
+# what the user was warned of.
 
 
 class LmdbState:
@@ -119,6 +122,7 @@ class LmdbState:
         self._latest: dict[str, Trace | None] = {}
         self._failures: dict[str, Failure | None] = {}
         self._results: dict[Digest, list[Trace]] = {}
+        self._warned: dict[str, str] = {}
 
     # Recording
 
@@ -149,6 +153,19 @@ class LmdbState:
         """See `TraceStore.fail`."""
         self._failures[failure.action] = failure
         self._changes.append(("failed", _short(failure.action), pack(failure)))
+
+    def warned(self, action: str) -> str:
+        """See `TraceStore.warned`."""
+        if action not in self._warned:
+            key = _WARNED + _short(action)
+            row = self._read(lambda transaction: bytes(_get(transaction, self._databases["meta"], [key]).get(key, b"")))
+            self._warned[action] = row.decode("utf-8", "surrogateescape")
+        return self._warned[action]
+
+    def warn(self, action: str, text: str) -> None:
+        """See `TraceStore.warn`."""
+        self._warned[action] = text
+        self._changes.append(("meta", _WARNED + _short(action), text.encode("utf-8", "surrogateescape")))
 
     def forget_result(self, trace: Trace) -> None:
         """See `TraceStore.forget_result`; the newest of those left takes its places."""

@@ -17,6 +17,7 @@ class MemoryState:
         self._latest: dict[str, Trace] = {}
         self._failures: dict[str, Failure] = {}
         self._stamps: dict[str, Stamped] = {}
+        self._warned: dict[str, str] = {}
         self._order = 0
         for trace in traces:
             self._take(trace)
@@ -53,6 +54,14 @@ class MemoryState:
     def fail(self, failure: Failure) -> None:
         """See `TraceStore.fail`."""
         self._failures[failure.action] = failure
+
+    def warned(self, action: str) -> str:
+        """See `TraceStore.warned`."""
+        return self._warned.get(action, "")
+
+    def warn(self, action: str, text: str) -> None:
+        """See `TraceStore.warn`."""
+        self._warned[action] = text
 
     def forget_result(self, trace: Trace) -> None:
         """See `TraceStore.forget_result`; the newest of those left takes its places."""
@@ -118,6 +127,8 @@ def ordered(trace: Trace, order: int) -> Trace:
         trace.metrics,
         trace.origin,
         order,
+        trace.read,
+        trace.packages,
     )
 
 

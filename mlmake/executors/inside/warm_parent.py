@@ -225,7 +225,7 @@ class _Parent:
         if numpy_random is not None:
             numpy_random.seed()
         if order["track"] is not None:
-            self.tracker.tell(order["track"])
+            self.tracker.tell(order["track"], reads=order["reads"])
 
     def _show_token(self, token: str) -> None:
         """Write into the memory that /proc shows as this process's environment, where room was left for it."""

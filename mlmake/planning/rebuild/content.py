@@ -9,6 +9,7 @@ from mlmake.model.graph import Chosen, PartGlob
 from mlmake.model.reason import Code, Reason
 from mlmake.model.trace import Product, Trace
 from mlmake.planning.evidence import Evidence
+from mlmake.planning.rebuild.packages import changed_packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,10 @@ def compare(evidence: Evidence, trace: Trace) -> Comparison:
         if version is UNKNOWN:
             unknown.append(path)
         elif version != digest:
-            reasons.append(Reason(Code.CODE_CHANGED, path, digest, shown(version)))
+            code = Code.INPUT_CHANGED if path in trace.read else Code.CODE_CHANGED
+            reasons.append(Reason(code, path, digest, shown(version)))
+    if "packages" in evidence.action.policy.track:
+        reasons += changed_packages(evidence.installed, trace)
     return Comparison(tuple(reasons), tuple(unknown))
 
 

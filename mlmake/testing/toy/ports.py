@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from mlmake.model.digest import Digest, ObjectName, Version
-from mlmake.model.job import Ended, Job, Remark
-from mlmake.model.trace import Failure, Product, Trace
+from mlmake.model.job import Ended, Imported, Job, Remark
+from mlmake.model.trace import Failure, Packages, Product, Trace
 from mlmake.ports import (
     ContentStore,
     Crashed,
@@ -46,7 +46,7 @@ class FakeClock:
 
 
 Image: TypeAlias = tuple[
-    dict[Digest, tuple[Trace, ...]], dict[Digest, Trace], dict[str, Trace], dict[str, Failure], int
+    dict[Digest, tuple[Trace, ...]], dict[Digest, Trace], dict[str, Trace], dict[str, Failure], dict[str, str], int
 ]
 
 
@@ -78,6 +78,11 @@ class Traces(MemoryState):
         self.writes += 1
         super().forget_result(trace)
 
+    def warn(self, action: str, text: str) -> None:
+        """See `TraceStore.warn`."""
+        self.writes += 1
+        super().warn(action, text)
+
     def commit(self) -> None:
         """See `TraceStore.commit`."""
         self._durable = self.image()
@@ -85,7 +90,8 @@ class Traces(MemoryState):
     def image(self) -> "Image":
         """All that is remembered, as a value."""
         results = {recipe: tuple(found) for recipe, found in self._results.items() if found}
-        return results, dict(self._last), dict(self._latest), dict(self._failures), self._order
+        warned = dict(self._warned)
+        return results, dict(self._last), dict(self._latest), dict(self._failures), warned, self._order
 
     def crash(self) -> None:
         """What was not committed never was."""
@@ -93,9 +99,10 @@ class Traces(MemoryState):
 
     def load(self, image: "Image") -> None:
         """Become what an image holds."""
-        results, last, latest, failures, order = image
+        results, last, latest, failures, warned, order = image
         self._results = {recipe: list(found) for recipe, found in results.items()}
         self._last, self._latest, self._failures, self._order = dict(last), dict(latest), dict(failures), order
+        self._warned = dict(warned)
 
     def clone(self) -> "Traces":
         """The same once more, which goes its own way."""
@@ -357,6 +364,22 @@ def _do(task: str, work: Callable[[], object]) -> Message:
         return Done(task, work())
     except (DamagedObject, OSError) as error:
         return Crashed(task, error)
+
+
+class FakeInstalled:
+    """Distributions by name in one folder for all; a module has its distribution's name."""
+
+    def __init__(self, versions: dict[str, str]) -> None:
+        self.versions = versions
+
+    def resolve(self, imported: Sequence[Imported]) -> tuple[Packages, ...]:
+        """See `Installed.resolve`."""
+        found = {item.module: self.versions[item.module] for item in imported if item.module in self.versions}
+        return (Packages("/packages", "python", True, found),) if found else ()
+
+    def now(self, packages: Packages) -> dict[str, str]:
+        """See `Installed.now`."""
+        return {name: self.versions[name] for name in packages.versions if name in self.versions}
 
 
 class FakeExecutor:

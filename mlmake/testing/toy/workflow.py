@@ -33,6 +33,7 @@ from mlmake.model.units import Bytes, Seconds
 
 SOURCES = ("data/s0", "data/s1", "data/s2")
 MODULES = ("lib/m0.py", "lib/m1.py")
+PACKAGES = ("q0", "q1")
 PARAMS = ("p0", "p1")
 SIZE = 7
 """Every number in the toy world is below this, so that values meet again often."""
@@ -82,8 +83,8 @@ class Ref:
 class Step:
     """One target. `shape` is file, two (files), folder, phony, group or select; `fan` its instances, 0 for no matrix.
 
-    `modules` are loaded while it runs: the first always, the second only if its sum is odd. `noisy`: it gives another
-    result each time.
+    `modules` are loaded while it runs: the first always, the second only if its sum is odd; `reads` are read without
+    being declared, `packages` imported. `track` is what counts of that. `noisy`: it gives another result each time.
     """
 
     name: str
@@ -94,6 +95,9 @@ class Step:
     divisor: int = 2
     params: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    track: tuple[str, ...] = ("imports",)
     seconds: float = 0.05
     cache: bool = True
     noisy: bool = False
@@ -195,7 +199,7 @@ def compute(
             numbers.append(number_in(files[path]))
     total = sum((i + 1) * n for i, n in enumerate(numbers)) + sum(params[p] for p in step.params) + (key or 0)
     loaded = tuple(m for i, m in enumerate(step.modules) if i == 0 or total % 2)
-    total += sum(number_in(files[m]) for m in loaded) + noise
+    total += sum(number_in(files[m]) for m in (*loaded, *step.reads)) + noise
     value = total // step.divisor % SIZE
     outputs = dict(step.paths(key))
     match step.shape:
@@ -290,6 +294,7 @@ def _action(design: Design, step: Step, key: int | None, params: Mapping[str, in
             retries=Retries(step.retries, Seconds(1)),
             on_error=step.on_error,
             cache=step.cache,
+            track=step.track,
             keep=tuple(path for name, path in step.paths(key) if name in step.keep),
             metrics="a" if step.shape in ("file", "two") else None,
         ),

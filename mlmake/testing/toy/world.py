@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mlmake.model.event import GOOD, Event, Outcome, RunFinished, TargetFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph
-from mlmake.model.job import Ended, FunctionCall, How, Job, PathText
+from mlmake.model.job import Ended, FunctionCall, How, Imported, Job, PathText
 from mlmake.model.plan import Plan, Request
 from mlmake.model.trace import Trace
 from mlmake.planning.discovered import with_discovered_edges
@@ -15,9 +15,20 @@ from mlmake.running.build import Build
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
 from mlmake.running.survey import survey
-from mlmake.testing.toy.ports import ROOT, Disk, FakeClock, FakeCrew, FakeExecutor, FakeStore, FakeWorkspace, Traces
+from mlmake.testing.toy.ports import (
+    ROOT,
+    Disk,
+    FakeClock,
+    FakeCrew,
+    FakeExecutor,
+    FakeInstalled,
+    FakeStore,
+    FakeWorkspace,
+    Traces,
+)
 from mlmake.testing.toy.workflow import (
     MODULES,
+    PACKAGES,
     PARAMS,
     SOURCES,
     Design,
@@ -95,6 +106,7 @@ class World:
     """Everything outside the core.
 
     `broken` are instances that fail, `lazy` those that create no output, `movers` move a source while they run.
+    `packages` are the versions of what is installed.
     """
 
     design: Design
@@ -104,6 +116,7 @@ class World:
     lazy: set[str] = field(default_factory=set)
     movers: dict[str, tuple[str, int]] = field(default_factory=dict)
     times: dict[str, int] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PACKAGES, "1.0"))
     builds: int = 0
     jobs: list[Job] = field(default_factory=list)
     executed: list[str] = field(default_factory=list)
@@ -121,6 +134,7 @@ class World:
         twin = World(
             self.design, dict(self.params), clock, set(self.broken), set(self.lazy), dict(self.movers), dict(self.times)
         )
+        twin.packages = dict(self.packages)
         twin.builds, twin.disk = self.builds, self.disk.clone(clock)
         twin.store, twin.traces = self.store.clone(twin.disk), self.traces.clone()
         return twin
@@ -163,7 +177,13 @@ class World:
 
     def plan(self, names: Sequence[str] | None = None, *, forced: Sequence[str] = (), restore: bool = True) -> Plan:
         """What a build would do, by a fresh look."""
-        snapshot = survey(self.clock, FakeWorkspace(self.disk), traces=self.traces, store=self.store)
+        snapshot = survey(
+            self.clock,
+            FakeWorkspace(self.disk),
+            traces=self.traces,
+            store=self.store,
+            installed=FakeInstalled(self.packages),
+        )
         return plan(self.graph(), self.request(names, forced, restore=restore), snapshot=snapshot)
 
     def accept(self, *names: str, reason: str | None = None) -> Accepted:
@@ -178,6 +198,7 @@ class World:
             workspace=workspace,
             traces=self.traces,
             store=self.store,
+            installed=FakeInstalled(self.packages),
         )
         self.clock.pass_(1)
         return accepted
@@ -219,6 +240,7 @@ class World:
             traces=self.traces,
             store=self.store,
             executor=FakeExecutor(self._execute),
+            installed=FakeInstalled(self.packages),
             crew=(crew := FakeCrew(self.clock, order, interrupts)),
         )
         self.executed = told.executed
@@ -269,7 +291,9 @@ class World:
         for path, content in left.files.items():
             if job.action not in self.lazy:
                 self.disk.write(path, content)
-        return Ended(How.EXITED, 0, step.seconds, dict.fromkeys(left.loaded, seen))
+        loaded, imported = dict.fromkeys(left.loaded, seen), [Imported("python", "/packages", p) for p in step.packages]
+        read = dict.fromkeys(step.reads if "files" in step.track else (), seen)
+        return Ended(How.EXITED, 0, step.seconds, loaded, read, imported=tuple(imported))
 
     # What can be seen of it.
 

@@ -17,7 +17,7 @@ def _begin():
     root = os.environ.get("MLMAKE_TRACK_ROOT")
     if file and root and hasattr(sys, "addaudithook"):
         tracking = _load("_mlmake_tracking", os.path.join(os.path.dirname(here), "tracking.py"))
-        tracking.Tracker(root, file).install()
+        tracking.Tracker(root, file, reads=bool(os.environ.get("MLMAKE_TRACK_READS"))).install()
         _load("_mlmake_bytecode", os.path.join(os.path.dirname(here), "bytecode.py")).distrust()
     _hand_on()
 
