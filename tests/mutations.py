@@ -38,6 +38,7 @@ RESTORE = "test_memory.py::test_law_16_restore"
 BACK = "test_memory.py::test_law_17_there_and_back"
 CUTOFF = "test_memory.py::test_law_18_cutoff"
 CUES = "test_cues.py::test_law_19_content_cues"
+PACKAGE_CUES = "test_cues.py::test_law_19_package_cues"
 OUTPUTS = "test_cues.py::test_law_19_output_cues"
 CUT = "test_order.py::test_law_20_interruption"
 EXACT_KEY = "test_memory.py::test_law_22_exact_key"
@@ -100,6 +101,41 @@ MUTATIONS: Sequence[Mutation] = (
         "a vanished input is none", CONTENT, "if path not in now and not any(", "if path in now and not any(", CUES
     ),
     Mutation("changed code is none", CONTENT, "elif version != digest:", "elif version is MISSING:", CLEAN),
+    Mutation(
+        "changed packages are none",
+        CONTENT,
+        'if "packages" in evidence.action.policy.track:',
+        'if "packages" not in evidence.action.policy.track:',
+        PACKAGE_CUES,
+    ),
+    Mutation(
+        "a package that is gone is as before",
+        "planning/rebuild/packages.py",
+        "if now.get(name) != version:",
+        "if now.get(name, version) != version:",
+        CASE + "elsewhere_a_changed_package_is_warned_of_once",
+    ),
+    Mutation(
+        "changed packages are warned of each time",
+        BUILD,
+        "if self.traces.warned(name) != text:",
+        "if text:",
+        CASE + "elsewhere_a_changed_package_is_warned_of_once",
+    ),
+    Mutation(
+        "data that is read counts as code",
+        CONTENT,
+        "if path in trace.read else",
+        "if path not in trace.read else",
+        CASE + "an_undeclared_read_of_data_is_an_input_from_then_on",
+    ),
+    Mutation(
+        "reading what others make is allowed",
+        ATTEMPT,
+        "if not ended.succeeded or strange:",
+        "if not ended.succeeded:",
+        CASE + "an_undeclared_read_of_another_target_fails_and_is_not_tried_again",
+    ),
     Mutation("an altered output is none", CONTENT, "elif version != product.digest:", "elif False:", OUTPUTS),
     Mutation("a missing output is altered", CONTENT, "if version is MISSING:", "if False:", OUTPUTS),
     Mutation("force does nothing", STRUCTURE, "elif evidence.forced:", "elif False:", CUTOFF),

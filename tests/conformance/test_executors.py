@@ -603,6 +603,86 @@ def test_modules_the_parent_had_loaded_count_for_every_call(tmp_path):
     assert len(second.loaded) == 2
 
 
+def test_files_that_python_opens_are_discovered_where_that_is_asked(bench):
+    bench.write("data/a.txt", "")
+    bench.write("data/b.txt", "")
+    bench.write("data/c.txt", "")
+    bench.write("lib.py", "")
+    bench.write("child.py", "open('data/b.txt')")
+    body = """
+        import lib, pathlib
+        os.makedirs("left", exist_ok=True)
+        pathlib.Path("data/a.txt").read_bytes()
+        os.close(os.open("data/c.txt", os.O_RDONLY))
+        open("left/new", "w").close()
+        time.sleep(0.01)
+        open("left/new").close()
+        open("left/half", "x").close()
+        os.replace("left/half", "left/whole")
+        os.chdir("data")
+        open("a.txt")
+        os.chdir("..")
+        try:
+            open("data/missing")
+        except FileNotFoundError:
+            pass
+        open("lib.py")
+        for entry in os.scandir("/etc"):
+            pass
+        open("/etc/hostname").close()
+        subprocess.run([sys.executable, "child.py"], check=True)
+    """
+    ended, log = bench.run(body, track=("files",))
+    assert ended.code == 0, log
+    assert set(ended.read) == {"data/a.txt", "data/b.txt", "data/c.txt", "data/missing", "left/new"}
+    assert set(ended.written) == {"left/new", "left/half", "left/whole"}
+    assert ended.written["left/new"] < ended.read["left/new"]
+    assert ended.loaded == {}
+    assert bench.run(body.replace('"x"', '"w"'), track=("imports",))[0].read == {}
+
+
+def test_what_is_opened_to_read_and_write_is_both(bench):
+    bench.write("both", "1")
+    ended, _ = bench.run("open('both', 'r+'); open('none', 'a+'); open('emptied', 'w+')", track=("files",))
+    assert set(ended.read) == {"both"}
+    assert set(ended.written) == {"both", "none", "emptied"}
+    assert ended.read["both"] == ended.written["both"]
+
+
+def test_modules_from_outside_are_told_by_their_folder(bench, tmp_path_factory):
+    outside = str(tmp_path_factory.mktemp("outside"))
+    site = f"{bench.root}/.venv/lib/python3/site-packages"
+    bench.write(f"{site}/dep/__init__.py", "import dep.deep.more")
+    bench.write(f"{site}/dep/deep/more.py", "")
+    bench.write(f"{site}/single.py", "")
+    bench.write(f"{outside}/loose/__init__.py", "")
+    bench.write("own.py", "")
+    body = f"""
+        sys.path += [{site!r}, {outside!r}]
+        import own, dep, json, sqlite3, loose
+        subprocess.run([sys.executable, "-c", "import sys; sys.path.append({site!r}); import single"], check=True)
+    """
+    for track in (("imports",), ("packages",), ("files",)):
+        ended, log = bench.run(body, track=track)
+        assert ended.code == 0, log
+        found = {(item.folder, item.module) for item in ended.imported}
+        assert found == {(site, "dep"), (site, "single"), (outside, "loose")}
+        assert {item.python for item in ended.imported} == {sys.executable}
+    assert bench.run(body)[0].imported == ()
+
+
+def test_what_the_parent_had_read_and_imported_counts_for_every_call(tmp_path):
+    bench = Bench("warm", str(tmp_path), preload=("common",))
+    bench.write("site-packages/dep.py", "")
+    bench.write("table.txt", "")
+    bench.write("common.py", "import sys; sys.path.append('site-packages'); import dep; open('table.txt')")
+    for _ in range(2):
+        ended, _ = bench.run("pass", track=("files",))
+        assert set(ended.read) == {"table.txt"}
+        assert [item.module for item in ended.imported] == ["dep"]
+    bench.executor.close()
+
+
 # The warm parent
 
 

@@ -29,6 +29,7 @@ class Model:
 
     def __init__(self):
         self.all, self.last, self.latest, self.failures, self.stamps = [], {}, {}, {}, {}
+        self.warned = {}
 
     def record(self, trace):
         self.all.append(trace)
@@ -90,6 +91,11 @@ class Laws(RuleBasedStateMachine):
         self.store.put_stamps({path: stamped})
         self.model.stamps[path] = stamped
 
+    @rule(action=st.sampled_from(ACTIONS), text=st.sampled_from(("", "run-1 a=1", "\udcff")))
+    def warn(self, action, text):
+        self.store.warn(action, text)
+        self.model.warned[action] = text
+
     @rule()
     def commit(self):
         self.store.commit()
@@ -116,6 +122,7 @@ class Laws(RuleBasedStateMachine):
         for action in ACTIONS:
             assert store.latest(action) == model.latest.get(action)
             assert store.failure(action) == model.failures.get(action)
+            assert store.warned(action) == model.warned.get(action, "")
         assert list(store.everything()) == model.all
         assert dict(store.stamps(["a", "a\udcff", "x/" * 400, "unknown"])) == model.stamps
 

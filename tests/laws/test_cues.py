@@ -1,13 +1,16 @@
 """Law 19: from a fixpoint one change makes exactly the predicted actions run, for exactly the predicted reasons."""
 
+from dataclasses import replace
+
 from history import check_clean
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import clean, reads
 
+from mlmake.model.decision import Verb
 from mlmake.model.event import Outcome
 from mlmake.testing.toy.strategies import designs, orders
-from mlmake.testing.toy.workflow import MODULES, PARAMS, SOURCES, Design, Files, graph_of, step_of, version_of
+from mlmake.testing.toy.workflow import MODULES, PACKAGES, PARAMS, SOURCES, Design, Files, graph_of, step_of, version_of
 from mlmake.testing.toy.world import World
 
 
@@ -112,3 +115,28 @@ def test_law_19_nothing_but_times(design: Design, order: tuple[int, ...]) -> Non
         world.disk.write(path, content)
     told = world.build(order=order)
     assert set(told.outcomes().values()) <= {Outcome.SKIPPED}
+
+
+@given(designs(noise=False, undone=False), st.data(), orders)
+def test_law_19_package_cues(design: Design, data: st.DataObject, order: tuple[int, ...]) -> None:
+    """A new version of a package: exactly what has imported it and tracks packages runs, for that reason alone."""
+    loads, tracked = st.sampled_from([(), *((q,) for q in PACKAGES), PACKAGES]), st.sampled_from([True, False])
+    steps = []
+    for step in design:
+        track = ("imports", "packages") if data.draw(tracked) else ("imports",)
+        steps.append(
+            replace(step, packages=data.draw(loads) if step.shape in ("file", "two", "folder") else (), track=track)
+        )
+    world = World(tuple(steps))
+    world.build(order=order)
+    what = data.draw(st.sampled_from(PACKAGES))
+    world.packages[what] = "2.0"
+    users = [step for step in steps if what in step.packages]
+    wanted = {name for step in users if "packages" in step.track for name in step.ids()}
+    certain = {name for name, d in world.plan().decisions.items() if d.verb is Verb.RUN}
+    told = world.build(order=order)
+    assert told.ran == wanted == certain
+    assert all(told.reasons(name) == {("code-changed", f"package {what}")} for name in wanted)
+    kept = {name for step in users for name in step.ids()} - wanted
+    assert len(told.warnings()) == (1 if kept else 0)
+    assert world.build(order=order).events[-1].ran == 0 and not world.build(order=order).warnings()

@@ -584,3 +584,67 @@ def test_an_older_result_is_not_put_back_beside_what_it_loaded(order: tuple[int,
     assert result is not None and dict(result.discovered)["out/gen.json"] == version_of(
         world.disk.files, "out/gen.json"
     )
+
+
+def importing(*track: str) -> World:
+    """A step that imports a package, and one behind it."""
+    return World(
+        (
+            Step(name="a", refs=(S0,), packages=("q0", "q1"), track=track),
+            Step(name="b", refs=(Ref("whole", "a"),)),
+        )
+    )
+
+
+def test_a_changed_package_is_a_reason_where_packages_are_tracked() -> None:
+    world = importing("packages")
+    world.build()
+    world.packages["q0"] = "2.0"
+    assert {n: d.verb for n, d in world.plan().decisions.items()} == {"a": Verb.RUN, "b": Verb.MAYBE}
+    told = world.build()
+    assert told.ran == {"a"} and told.reasons("a") == {("code-changed", "package q0")}
+    assert told.warnings() == []
+    assert world.build().ran == set()
+    world.packages["q0"] = "1.0"
+    told = world.build()
+    assert not told.executed, "the result made with the earlier version fits again"
+
+
+def test_elsewhere_a_changed_package_is_warned_of_once() -> None:
+    world = importing("imports")
+    world.build()
+    world.packages["q1"] = "2.0"
+    assert world.plan().decisions["a"].verb is Verb.SKIP
+    told = world.build()
+    assert not told.executed
+    (warning,) = told.warnings()
+    assert "a" in warning and "q1 1.0 → 2.0" in warning
+    before = world.image()
+    assert world.build().warnings() == [] and world.image() == before
+    del world.packages["q1"]
+    (warning,) = world.build().warnings()
+    assert "q1 1.0 → gone" in warning
+    world.build(forced=("a",))
+    assert world.build().warnings() == []
+
+
+def test_an_undeclared_read_of_another_target_fails_and_is_not_tried_again() -> None:
+    steps = (
+        Step(name="gen", refs=(S0,)),
+        Step(name="use", refs=(S1,), reads=("out/gen.json",), track=("files",), retries=2),
+    )
+    world = World(steps)
+    world.build(("gen",))
+    told = world.build(("use",))
+    assert told.outcomes() == {"use": Outcome.FAILED} and told.executed == ["use"]
+    detail = told.ended["use"].detail
+    assert detail is not None and "out/gen.json, which gen makes" in detail and '":gen.a"' in detail
+    assert world.last("use") is None and "out/use.json" not in world.disk.files
+
+
+def test_an_undeclared_read_of_data_is_an_input_from_then_on() -> None:
+    world = World((Step(name="use", refs=(S1,), reads=("data/s0",), track=("files",), divisor=1),))
+    assert len([text for text in world.build().warnings() if "data/s0" in text]) == 1
+    world.edit("data/s0", 5)
+    told = world.build()
+    assert told.reasons("use") == {("input-changed", "data/s0")}

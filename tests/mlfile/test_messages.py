@@ -1199,16 +1199,6 @@ Mlfile:21:1: `sandbox` is not yet built
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:22:21: `track` = "files" is not yet built
-    track = ["imports", "files", "packages"]
-                        ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:22:30: `track` = "packages" is not yet built
-    track = ["imports", "files", "packages"]
-                                 ^
-hint: leave it out; this version of mlmake cannot honour it
-
 Mlfile:25:11: `glob` is not yet built
     shard = { glob = "data/*" }
               ^

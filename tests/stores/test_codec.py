@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_traces import CODE, made
+from xxhash import xxh3_64_digest
 
 from mlmake.model.digest import Stamp, digest_of
 from mlmake.model.fact import fact
-from mlmake.model.trace import Failure
+from mlmake.model.trace import Failure, Packages
 from mlmake.ports import Stamped
 from mlmake.stores.codec import (
     SCHEMA,
@@ -76,6 +77,23 @@ def test_fields_of_the_future_are_ignored_and_other_schemas_forgotten():
     assert trace_from_json(record) == made()
     assert trace_from_json(record.replace(b'"schema":1', b'"schema":2')) is None
     assert unpack_trace(bytes([SCHEMA + 1]) + pack(made())[1:]) is None
+
+
+def test_records_from_before_packages_were_known_are_read():
+    fields = msgspec.to_builtins(made())
+    del fields["packages"], fields["read"]
+    assert trace_from_json(msgspec.json.encode({"schema": SCHEMA, "trace": fields})) == made()
+    payload = msgspec.msgpack.encode(fields)
+    head = bytes((SCHEMA, 0))
+    assert unpack_trace(head + xxh3_64_digest(head + payload) + payload) == made()
+
+
+@given(names, names)
+def test_packages_and_reads_survive(name, version):
+    packages = (Packages(f"/env/{name}", name, True, {name: version}),)
+    trace = replace(made(), packages=packages, read=(name,))
+    assert unpack_trace(pack(trace)) == trace
+    assert trace_from_json(trace_to_json(trace)) == trace
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b"[" * 100_000, b'{"schema":1,"trace":{}}', b"null"])
