@@ -1,4 +1,6 @@
-"""Profiles for Hypothesis: the normal run is the same every time, "many" looks for what it has never seen."""
+"""Profiles for Hypothesis, and how many points of a sweep are tried; the normal run is the same every time."""
+
+import signal
 
 from hypothesis import HealthCheck, Phase, settings
 
@@ -13,3 +15,17 @@ settings.register_profile(
 )
 settings.register_profile("many", max_examples=2000, report_multiple_bugs=False, **_COMMON)
 settings.load_profile("normal")
+
+# A shell's job in the background begins with interrupts ignored, and so would every command that a test starts.
+for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--points",
+        type=int,
+        metavar="N",
+        help="of each sweep of tests/faults not every point: the first of every place, and others up to N in all",
+    )

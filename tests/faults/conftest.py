@@ -3,8 +3,9 @@
 from itertools import groupby
 
 import pytest
+from sweeping import SWEEPS
 
-MORE = {"test_rows_31_to_34_what_would_destroy_is_refused": 6, "test_row_2_a_fault_at_a_change_of_the_disk_heals": 2}
+MORE = {"test_rows_31_to_34_what_would_destroy_is_refused": 6}
 """For these tests every so-manieth variant."""
 
 LONG = {
@@ -33,3 +34,18 @@ def pytest_collection_modifyitems(items):
             every = MORE.get(name)
             if name in LONG or (number % every if every else number):
                 item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture
+def limit(request):
+    """How many points of a sweep are tried; none for all."""
+    return request.config.getoption("--points")
+
+
+def pytest_terminal_summary(terminalreporter):
+    if SWEEPS:
+        terminalreporter.section("sweeps")
+        for sweep in SWEEPS:
+            terminalreporter.write_line(sweep.line())
+            for place in sorted(sweep.missed()) if terminalreporter.config.option.verbose > 0 else ():
+                terminalreporter.write_line(f"    never struck: {place}")

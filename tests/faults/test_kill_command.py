@@ -8,14 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from aftermath import Project, needs, no_trace, of_all_kinds
+from sweeping import Sweep, spread
+from tracing import calls_in, longest, struck, tracer
 
 DYING = str(Path(__file__).with_name("dying.py"))
 # Built before; then a first build, an edit, or an edit taken back.
 SCENES = ("fresh", "edit", "restore")
+MORE = "x\ny\n"
 
 
 @pytest.fixture
@@ -23,17 +27,14 @@ def scene(tmp_path):
     """Gives a maker of copies of a project in which the next build has something to do."""
     built = of_all_kinds(tmp_path / "p")
     built.heals()
-    more = "x\ny\n"
-    twice = built.copy("twice")
-    twice.put("data/three.txt", more)
-    twice.build()
-    (twice.root / "data/three.txt").unlink()
-    del twice.mine["data/three.txt"]
+    scenes = {"restore": undone(built, "twice")}
 
     def make(kind, name):
-        project = (twice if kind == "restore" else built).copy(f"{kind}-{name}")
-        if kind == "edit":
-            project.put("data/three.txt", more)
+        if kind in ("tools", "linked") and kind not in scenes:
+            scenes[kind] = {"tools": with_tools, "linked": with_links}[kind](tmp_path / kind)
+        project = scenes.get(kind, built).copy(f"{kind}-{name}".replace("/", "_"))
+        if kind in ("edit", "tools"):
+            project.put("data/three.txt", MORE)
         if kind == "fresh":
             shutil.rmtree(project.root / ".mlmake")
             shutil.rmtree(project.root / "build")
@@ -42,145 +43,226 @@ def scene(tmp_path):
     return make
 
 
-def strike(project, what, point, told):
-    """Run a build to which something happens at this point; False if it has fewer points."""
+def undone(built, name):
+    """A project in which an edit was built and then taken back."""
+    project = built.copy(name)
+    project.put("data/three.txt", MORE)
+    project.build()
+    (project.root / "data/three.txt").unlink()
+    del project.mine["data/three.txt"]
+    return project
+
+
+def with_links(root):
+    """A project whose outputs are put back as links to the store."""
+    project = of_all_kinds(root)
+    project.put("Mlfile", b'[project]\nlink = ["hardlink", "copy"]\n' + project.mine["Mlfile"])
+    project.build()
+    return undone(project, "linked-twice")
+
+
+TOOLS = """
+[target.tools]
+inputs = ["data/"]
+outputs = { tree = "build/tree/" }
+run = '''
+mkdir {outputs.tree}; cp -r data/. {outputs.tree}; mv {outputs.tree}/one.txt {outputs.tree}/moved.txt
+ln {outputs.tree}/moved.txt {outputs.tree}/linked.txt; mkdir {outputs.tree}/a; rm -r {outputs.tree}/a
+{python} raw.py {outputs.tree}; cat data/* > {outputs.tree}/all.txt
+'''
+"""
+# What the programs above use differs from system to system, so all of these are made once more, by their names.
+RAW = """
+import ctypes
+import os
+import sys
+
+libc = ctypes.CDLL(None, use_errno=True)
+folder = os.open(sys.argv[1], os.O_RDONLY)
+
+
+class Part(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_char_p), ("size", ctypes.c_size_t)]
+
+
+def call(name, *arguments):
+    if getattr(libc, name)(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
+
+
+call("renameat", folder, b"moved.txt", folder, b"again.txt")
+call("renameat2", folder, b"again.txt", folder, b"moved.txt", 1)
+call("linkat", folder, b"moved.txt", folder, b"third.txt", 0)
+call("link", os.fsencode(sys.argv[1]) + b"/moved.txt", os.fsencode(sys.argv[1]) + b"/fourth.txt")
+call("mkdirat", folder, b"b", 0o755)
+call("unlinkat", folder, b"third.txt", 0)
+parts = os.open(sys.argv[1] + "/parts.txt", os.O_WRONLY | os.O_CREAT)
+call("pwritev", parts, ctypes.byref(Part(b"text", 4)), 1, ctypes.c_long(0))
+if os.uname().machine == "x86_64":
+    call("syscall", 2, os.fsencode(sys.argv[1]) + b"/opened.txt", os.O_WRONLY | os.O_CREAT, 0o644)
+"""
+
+
+def with_tools(root):
+    """A built project with a step whose programs use the calls that mlmake does not."""
+    project = Project(root).write(Mlfile=TOOLS, raw_py=RAW)
+    project.put("data/one.txt", "1\n")
+    project.put("data/two.txt", "2\n")
+    project.build()
+    return project
+
+
+def die(project, what, where, told):
+    """Run a build to which something happens here; gives how it ended and what it told."""
     told.unlink(missing_ok=True)
     done = subprocess.run(
-        [sys.executable, DYING, what, str(point), str(told), "build"], cwd=project.root, env=project.environ(),
+        [sys.executable, DYING, what, where, str(told), "build"], cwd=project.root, env=project.environ(),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     no_trace(done.stdout + done.stderr)
-    if told.exists():
-        assert what not in ("kill", "torn") or told.read_text().endswith(" 0"), "it should have died"
-        return told.read_text().endswith(" 1")
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    return True
+    return done, json.loads(told.read_text())
 
 
-def sweep(scene, kind, what, told, points):
-    """Strike at these points until there are no more; gives how often."""
-    count = 0
-    for point in points:
-        project = scene(kind, f"{what}{point}")
+def sweep(scene, kind, what, told, limit):
+    """Strike at all changes of the disk, or at so many."""
+    project = scene(kind, f"{what}-all")
+    _, places = die(project, what, "0 ", told)
+    shutil.rmtree(project.root)
+    wheres = [f"{places[: n + 1].count(place)} {place}" for n, place in enumerate(places)]
+
+    def happen(project, point):
+        done, place = die(project, what, wheres[point - 1], told)
+        if not isinstance(place, str):
+            return None
+        killed = what in ("kill", "torn")
+        assert killed == (done.returncode == -signal.SIGKILL), done
+        assert killed or done.returncode in (0, 1, 4), done
+        return place
+
+    chosen = Sweep(f"{kind} {what}", places, spread(places, limit))
+    chosen.strike(lambda point: scene(kind, f"{what}{point}"), happen).assert_met()
+
+
+@pytest.mark.parametrize(("kind", "what"), [
+    ("fresh", "kill"), ("edit", "kill"), ("restore", "kill"), ("edit", "torn"), ("edit", "ENOSPC"), ("restore", "EIO"),
+])  # fmt: skip
+def test_row_2_a_fault_at_a_change_of_the_disk_heals(scene, tmp_path, kind, what):
+    project = scene(kind, "all")
+    _, places = die(project, what, "0 ", tmp_path / "told")
+    for part in (3, 2):
+        place = places[len(places) // part]
+        project = scene(kind, f"part{part}")
         kept = project.objects()
-        struck = strike(project, what, point, told)
-        if struck:
-            count += 1
-            try:
-                project.heals(kept=kept)
-            except AssertionError as error:
-                raise AssertionError(f"{what} at change {point} of {kind}: {error}") from error
-        shutil.rmtree(project.root)
-        if not struck:
-            return count
-    return count
-
-
-@pytest.mark.parametrize(
-    ("kind", "what", "first", "step"),
-    [
-        ("fresh", "kill", 60, 45),
-        ("edit", "kill", 20, 41),
-        ("restore", "kill", 12, 14),
-        ("edit", "torn", 9, 60),
-        ("edit", "ENOSPC", 7, 60),
-        ("restore", "EIO", 5, 19),
-    ],
-)
-def test_row_2_a_fault_at_a_change_of_the_disk_heals(scene, tmp_path, kind, what, first, step):
-    assert sweep(scene, kind, what, tmp_path / "told", range(first, 10_000, step)) >= 2
+        _, met = die(project, what, f"1 {place}", tmp_path / "told")
+        assert met == place
+        project.heals(kept=kept)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["kill", "torn", "ENOSPC", "EIO"])
+@pytest.mark.parametrize("what", ["kill", "torn", "ENOSPC", "EIO", "EACCES"])
 @pytest.mark.parametrize("kind", SCENES)
-def test_row_2_a_fault_at_every_change_of_the_disk_heals(scene, tmp_path, kind, what):
-    assert sweep(scene, kind, what, tmp_path / "told", range(1, 10_000)) >= 40
+def test_row_2_a_fault_at_every_change_of_the_disk_heals(scene, tmp_path, limit, kind, what):
+    sweep(scene, kind, what, tmp_path / "told", limit)
 
 
-KILLED = [
-    "rename", "unlink", "mkdir", "open", "openat", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "fallocate",
+OWN = [
+    ("edit", "rename"), ("edit", "unlink"), ("edit", "unlinkat"), ("edit", "rmdir"), ("edit", "mkdir"),
+    ("edit", "openat"), ("edit", "write"), ("edit", "writev"), ("edit", "pwrite64"), ("edit", "ftruncate"),
+    ("edit", "fsync"), ("edit", "fdatasync"), ("fresh", "fallocate"), ("linked", "link"),
 ]  # fmt: skip
-UNUSED = ["renameat", "renameat2", "link", "linkat", "unlinkat", "mkdirat", "pwritev", "copy_file_range"]
-REFUSED = ["rename", "mkdir", "write", "pwrite64", "fsync", "fdatasync"]
+"""What mlmake itself calls, and where."""
+
+OTHERS = ["open", "renameat", "renameat2", "link", "linkat", "mkdirat", "unlinkat", "pwritev", "copy_file_range"]
+"""What programs of steps may call; mlmake does not, but for two of them."""
+
+REFUSED = [
+    "rename", "mkdir", "write", "writev", "pwrite64", "ftruncate", "fsync", "fdatasync", "unlink", "unlinkat", "rmdir",
+    "openat",
+]  # fmt: skip
+X86 = {"open", "rename", "link", "unlink", "mkdir", "rmdir"}
+"""Calls that other machines do not have."""
 
 
 def trace(project, call, told, inject="", *, follow=True):
-    """Run a build under a tracer; gives its end and the calls that the tracer saw."""
-    words = ("-f",) if follow else ()
-    wrap = ("strace", *words, "-qq", "-o", str(told), "-e", f"trace={call}", *(("-e", inject) if inject else ()))
-    said = project.run("build", wrap=wrap)
-    return said, told.read_text(errors="replace").splitlines()
+    """Run a build under a tracer."""
+    return project.run("build", wrap=tracer(told, call, inject, follow=follow))
 
 
-def first_of_ours(scene, call, told):
-    """The number of the first call of the main thread that is about the project: before it only imports are read."""
-    project = scene("edit", f"seen-{call}")
-    said, lines = trace(project, call, told, follow=False)
-    assert said.code == 0
-    ours = [number for number, line in enumerate(lines, 1) if ".mlmake" in line or "Mlfile" in line]
+def seen(scene, kind, call, told, *, follow=True):
+    """The calls of an undisturbed build."""
+    project = scene(kind, f"{call}-seen")
+    assert trace(project, call, told, follow=follow).code == 0
     shutil.rmtree(project.root)
-    return ours[0] if ours and call in ("open", "openat", "write") else 1
+    return calls_in(told, project.root)
 
 
-def traced_sweep(scene, call, what, told, points):
-    """Kill or refuse the K-th call of one thread, for these K; gives how often it was met."""
-    met = 0
-    for point in points:
-        project = scene("edit", f"{call}{what}{point}")
-        kept = project.objects()
-        inject = f"inject={call}:{'signal=SIGKILL' if what == 'kill' else f'error={what}'}:when={point}"
-        said, lines = trace(project, call, told, inject, follow=what == "kill")
-        if not any("killed by SIGKILL" in line or "(INJECTED)" in line for line in lines):
-            shutil.rmtree(project.root)
-            return met
-        met += 1
-        assert said.code in (-signal.SIGKILL, 128 + signal.SIGKILL, 0, 1, 4), said
-        try:
-            project.heals(kept=kept)
-        except AssertionError as error:
-            raise AssertionError(f"{what} at {call} {point}: {error}") from error
-        shutil.rmtree(project.root)
-    return met
+def first_of_ours(calls):
+    """The index of the first call about the project: before it only programs and modules are read."""
+    return next((n for n, call in enumerate(calls) if not call.place.startswith("/")), 0)
+
+
+def traced_sweep(scene, kind, call, what, told, *, limit=None, follow=True, points=None):
+    """Kill or refuse the K-th call of one thread, for all K that there are, or these."""
+    if call in X86 and platform.machine() != "x86_64":
+        pytest.skip("this machine has no such call")
+    calls = longest(seen(scene, kind, call, told, follow=follow))
+    skipped = first_of_ours(calls) if call == "openat" else 0
+    sites = [call.site for call in calls[skipped:]]
+
+    def happen(project, point):
+        inject = f"{call}:{'signal=SIGKILL' if what == 'kill' else f'error={what}'}:when={point + skipped}"
+        said = trace(project, call, told, inject, follow=follow)
+        site = struck(told, project.root, call)
+        assert site is None or said.code in (-signal.SIGKILL, 128 + signal.SIGKILL, 0, 1, 4), said
+        return site
+
+    chosen = Sweep(f"{kind} {call} {what}", sites, points or spread(sites, limit))
+    return chosen.strike(lambda point: scene(kind, f"{call}{what}{point}"), happen)
 
 
 @needs("strace")
 @pytest.mark.parametrize(
     ("call", "what", "points"),
-    [("rename", "kill", (2,)), ("pwrite64", "kill", (3,)), ("fdatasync", "kill", (2,)), ("pwrite64", "ENOSPC", (2,))],
+    [("rename", "kill", [2]), ("pwrite64", "kill", [3]), ("fdatasync", "kill", [2]), ("pwrite64", "ENOSPC", [2])],
 )
 def test_row_2_a_traced_fault_heals(scene, tmp_path, call, what, points):
-    assert traced_sweep(scene, call, what, tmp_path / "told", points) == len(points)
+    assert len(traced_sweep(scene, "edit", call, what, tmp_path / "told", points=points).met) == len(points)
 
 
 @needs("strace")
 @pytest.mark.slow
-@pytest.mark.parametrize("call", KILLED)
-def test_row_2_a_kill_at_every_system_call_heals(scene, tmp_path, call):
-    if call == "open" and platform.machine() != "x86_64":
-        pytest.skip("this machine has no such call")
+@pytest.mark.parametrize(("kind", "call"), OWN)
+def test_row_2_a_kill_at_every_call_heals(scene, tmp_path, limit, kind, call):
     told = tmp_path / "told"
-    met = traced_sweep(scene, call, "kill", told, range(first_of_ours(scene, call, told), 10_000))
-    assert met or call in ("open", "fallocate", "ftruncate"), "it was never met"
+    assert any(made.own for made in seen(scene, kind, call, told)), "it is never made"
+    traced_sweep(scene, kind, call, "kill", told, limit=limit).assert_met()
 
 
 @needs("strace")
 @pytest.mark.slow
-@pytest.mark.parametrize("call", UNUSED)
-def test_row_2_no_other_call_changes_the_disk(scene, tmp_path, call):
-    """Where one of these is met after all, it is to be swept like the others; steps may use them."""
+@pytest.mark.parametrize("call", OTHERS)
+def test_row_2_a_kill_at_every_call_of_a_step_s_programs_heals(scene, tmp_path, limit, call):
     told = tmp_path / "told"
-    traced_sweep(scene, call, "kill", told, range(1, 10_000))
-    assert trace(scene("edit", "own"), call, told, follow=False)[1] == [] or call == "unlinkat"
+    assert any(not made.own for made in seen(scene, "tools", call, told)), "no program makes it"
+    traced_sweep(scene, "tools", call, "kill", told, limit=limit).assert_met()
+
+
+@needs("strace")
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*SCENES, "tools", "linked"])
+def test_row_2_nothing_else_changes_the_disk(scene, tmp_path, kind):
+    """What mlmake itself never calls needs no sweep of its own; were it called, it would."""
+    all_calls = {call for _, call in OWN} | set(OTHERS) | {"symlink", "symlinkat", "sendfile", "splice", "msync"}
+    own = Counter(call.name for call in seen(scene, kind, ",".join(sorted(all_calls)), tmp_path / "told") if call.own)
+    assert own.keys() <= {call for _, call in OWN}, own
 
 
 @needs("strace")
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["ENOSPC", "EIO", "EACCES"])
 @pytest.mark.parametrize("call", REFUSED)
-def test_row_2_a_refusal_of_every_system_call_heals(scene, tmp_path, call, what):
-    told = tmp_path / "told"
-    assert traced_sweep(scene, call, what, told, range(first_of_ours(scene, call, told), 10_000))
+def test_row_2_a_refusal_of_every_call_heals(scene, tmp_path, limit, call, what):
+    traced_sweep(scene, "edit", call, what, tmp_path / "told", limit=limit, follow=False).assert_met()
 
 
 TWENTY = """

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -313,6 +314,7 @@ def test_rows_23_and_24_interrupts_at_a_terminal(tmp_path, times):
     began, shown = time.monotonic(), b""
     os.write(terminal, b"\x03")
     while b"stopping" not in shown:
+        assert select.select([terminal], [], [], 20.0)[0], shown
         shown += os.read(terminal, 65536)
     if times == 2:
         os.write(terminal, b"\x03")
