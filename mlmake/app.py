@@ -36,7 +36,7 @@ from mlmake.planning.vanished import farewell
 from mlmake.ports import Interrupted, OutsideProject, StateTrouble
 from mlmake.reading import Choices as Choices
 from mlmake.reading import MlfileMistakes as MlfileMistakes
-from mlmake.reading import Reading, find_project, read_project, state_folder
+from mlmake.reading import Reading, cache_folder, find_project, read_project, state_folder
 from mlmake.reading import Usage as Usage
 from mlmake.running import mishaps
 from mlmake.running.accept import Acceptance, Accepted, accept, unacceptable
@@ -65,7 +65,7 @@ class App:
         self.tell_waiting: Callable[[str], None] = self.notices.append
         self.state_dir = state_folder(self.root)
         self.runs_folder = os.path.join(self.state_dir, "runs")
-        self.store = FolderStore(_cache_dir(self.root, self.state_dir, graph), link=graph.project.link)
+        self.store = FolderStore(cache_folder(self.root, graph.project.cache_dir), link=graph.project.link)
         self.clock = SystemClock()
         self.idle: RunFinished | None = None
         self._building = False
@@ -339,11 +339,6 @@ class App:
             self.workspace.flush_stamps()
         if "state" in self.__dict__:
             self.state.close()
-
-
-def _cache_dir(root: str, state_dir: str, graph: Graph) -> str:
-    chosen = os.environ.get("MLMAKE_CACHE_DIR") or graph.project.cache_dir
-    return os.path.join(root, os.path.expanduser(chosen)) if chosen else os.path.join(state_dir, "cache")
 
 
 def _walk(folder: str, paths: list[str]) -> bool:

@@ -111,6 +111,12 @@ def state_folder(root: str) -> str:
     return os.environ.get("MLMAKE_STATE_DIR") or os.path.join(root, ".mlmake")
 
 
+def cache_folder(root: str, chosen: str | None) -> str:
+    """Where a project's content store is; `chosen` by the Mlfile."""
+    chosen = os.environ.get("MLMAKE_CACHE_DIR") or chosen
+    return os.path.join(root, os.path.expanduser(chosen)) if chosen else os.path.join(state_folder(root), "cache")
+
+
 def _mistakes(problems: Sequence[Problem], texts: dict[str, str]) -> MlfileMistakes:
     return MlfileMistakes(render(problems, texts), problems)
 

@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("mlmake.cli.check", "check"),
     "import": ("mlmake.cli.later", "import_"),
     "export": ("mlmake.cli.later", "export"),
-    "doctor": ("mlmake.cli.later", "doctor"),
+    "doctor": ("mlmake.cli.doctor", "doctor"),
     "schema": ("mlmake.cli.schema", "schema"),
     "completion": ("mlmake.cli.completion", "completion"),
 }

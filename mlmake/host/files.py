@@ -222,7 +222,7 @@ class LocalWorkspace:
         if not stat.S_ISREG(status.st_mode):
             raise not_regular(place)
         known = self._trusted(path)
-        if known is not None and _holds(known, status):
+        if known is not None and trusted(known, status):
             return known.digest
         began = self._now_ns()
         try:
@@ -313,7 +313,8 @@ def _placing(store: ContentStore, name: ObjectName, end: str) -> Callable[[str],
     return lambda place: store.place(name, place + end)
 
 
-def _holds(known: Stamped, status: os.stat_result) -> bool:
+def trusted(known: Stamped, status: os.stat_result) -> bool:
+    """Whether a remembered digest holds for a file with this stat."""
     stamp: Stamp = known.stamp
     return (
         stamp.ctime_ns == status.st_ctime_ns

@@ -24,7 +24,7 @@ from mlmake.stores.manifest import BadManifest, Row, read_manifest, write_manife
 from mlmake.stores.records import Records
 from mlmake.stores.swapping import beside, remove_tree, swap
 
-_FOLDER = ".folder"
+FOLDER = ".folder"
 """What follows the name of an object that is a folder's manifest."""
 
 _DAY = 86_400.0
@@ -87,7 +87,7 @@ class FolderStore:
         path = self._path(name)
         if self._find(path) is not None:
             return True
-        if (manifest := self._find(path + _FOLDER)) is None:
+        if (manifest := self._find(path + FOLDER)) is None:
             return False
         try:
             with open(manifest, "rb") as file:
@@ -131,7 +131,7 @@ class FolderStore:
         with suppress(FileNotFoundError, PermissionError), os.scandir(f"{self.folder}/tmp") as found:
             for entry in found:
                 with suppress(OSError):
-                    if _is_abandoned(entry):
+                    if is_abandoned(entry):
                         os.unlink(entry.path)
 
     def drop(self, name: ObjectName) -> None:
@@ -139,8 +139,8 @@ class FolderStore:
         self._trusting = False
         path = self._path(name)
         with self._guard:
-            fresh = [self._pending.pop(final, None) for final in (path, path + _FOLDER)]
-        for one in (*fresh, path, path + _FOLDER):
+            fresh = [self._pending.pop(final, None) for final in (path, path + FOLDER)]
+        for one in (*fresh, path, path + FOLDER):
             if one is not None:
                 _remove(one)
 
@@ -200,7 +200,7 @@ class FolderStore:
         data = write_manifest(rows)
         name = ObjectName(blake3(data).hexdigest())
         with self._trouble():
-            self._put(self._path(name) + _FOLDER, data, 0o444)
+            self._put(self._path(name) + FOLDER, data, 0o444)
         return Kept(folder_digest(digests), name, size)
 
     def _put(self, final: str, data: bytes, mode: int) -> None:
@@ -279,7 +279,7 @@ class FolderStore:
         return True
 
     def _place_folder(self, name: ObjectName, fresh: str) -> None:
-        path = self._find(self._path(name) + _FOLDER)
+        path = self._find(self._path(name) + FOLDER)
         if path is None:
             raise DamagedObject(f"{name} is not in {self.folder}")
         with open(path, "rb") as file:
@@ -345,7 +345,7 @@ def _here() -> str:
     return xxh3_64_hexdigest(os.fsencode(f"{os.uname().nodename} {inside}"))
 
 
-def _is_abandoned(entry: "os.DirEntry[str]") -> bool:
+def is_abandoned(entry: "os.DirEntry[str]") -> bool:
     """Whether the process that made a temporary file is gone; one of another machine after a day."""
     where, _, rest = entry.name.partition("-")
     pid = rest.partition("-")[0]

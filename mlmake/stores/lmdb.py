@@ -190,7 +190,7 @@ class LmdbState:
 
     def stamps(self, paths: Iterable[str]) -> Mapping[str, Stamped]:
         """See `StampStore.stamps`, all in one transaction."""
-        keys = {path: _path_key(path) for path in paths}
+        keys = {path: path_key(path) for path in paths}
 
         found: dict[str, Stamped] = {}
 
@@ -207,7 +207,7 @@ class LmdbState:
         """See `StampStore.put_stamps`."""
         if self._readonly:
             return
-        rows: list[Change] = sorted(("stamps", _path_key(path), pack(stamped)) for path, stamped in stamps.items())
+        rows: list[Change] = sorted(("stamps", path_key(path), pack(stamped)) for path, stamped in stamps.items())
         # A stamp only spares work: where it cannot be written the file is hashed again.
         with suppress(StateTrouble):
             for start in range(0, len(rows), _BATCH):
@@ -461,8 +461,8 @@ def _reserve_lock(folder: str) -> None:
 
 def _examine(folder: str) -> Health:
     """Whether the state can be opened without the process dying of it."""
-    health = inspect(_data_path(folder))
-    if health not in (Health.SOUND, Health.DOUBTFUL) or _is_clean(folder) or _is_in_use(folder):
+    health = inspect(data_path(folder))
+    if health not in (Health.SOUND, Health.DOUBTFUL) or is_clean(folder) or is_in_use(folder):
         return Health.SOUND if health is Health.DOUBTFUL else health
     import subprocess  # noqa: PLC0415 - slow to load, and only needed after an unclean end
 
@@ -477,7 +477,7 @@ def _examine(folder: str) -> Health:
     return Health.DAMAGED if ended.returncode < 0 or ended.returncode == DAMAGED else Health.SOUND
 
 
-def _is_in_use(folder: str) -> bool:
+def is_in_use(folder: str) -> bool:
     """Whether a living writer has it open, who found it sound."""
     try:
         descriptor = os.open(os.path.join(folder, "in-use"), os.O_RDONLY | os.O_CLOEXEC)
@@ -492,7 +492,7 @@ def _is_in_use(folder: str) -> bool:
     return False
 
 
-def _is_clean(folder: str) -> bool:
+def is_clean(folder: str) -> bool:
     """Whether its file is as the last writer left it when it closed."""
     try:
         with open(_clean_path(folder), encoding="ascii") as file:
@@ -505,13 +505,13 @@ def _mark_clean(folder: str) -> None:
     # Without the mark the next start only takes longer.
     with suppress(OSError):
         looks = _looks(folder)
-        if not _is_clean(folder):
+        if not is_clean(folder):
             with open(_clean_path(folder), "w", encoding="ascii") as file:
                 file.write(looks)
 
 
 def _looks(folder: str) -> str:
-    found = os.stat(_data_path(folder))
+    found = os.stat(data_path(folder))
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}\n"
 
 
@@ -523,13 +523,14 @@ def _set_aside(folder: str) -> str:
     while os.path.lexists(place):
         count += 1
         place = os.path.join(os.path.dirname(folder), f"{name}-{count}")
-    os.rename(_data_path(folder), place)
+    os.rename(data_path(folder), place)
     with suppress(FileNotFoundError):
         os.unlink(os.path.join(folder, "lock.mdb"))
     return f"state was damaged, rebuilt (kept as {os.path.basename(place)})"
 
 
-def _data_path(folder: str) -> str:
+def data_path(folder: str) -> str:
+    """The file of the state in this folder."""
     return os.path.join(folder, "data.mdb")
 
 
@@ -568,8 +569,9 @@ def _short(name: str) -> bytes:
     if len(name) == 32:
         with suppress(ValueError):
             return bytes.fromhex(name)
-    return _path_key(name)
+    return path_key(name)
 
 
-def _path_key(path: str) -> bytes:
+def path_key(path: str) -> bytes:
+    """The key of a path among the stamps."""
     return xxh3_128_digest(path.encode("utf-8", "surrogateescape"))

@@ -71,6 +71,19 @@ def cut(text: str, width: int, *, ellipsis: str = "…") -> str:
     return "".join(kept) + ellipsis if width > 0 else ""
 
 
+def wrapped(text: str, width: int | None, *, lead: int = 0) -> list[str]:
+    """The text in lines that fit beside `lead` columns, broken between words only; one line without a width."""
+    if width is None:
+        return [text] if text else []
+    lines: list[str] = []
+    for word in text.split():
+        if lines and columns(lines[-1]) + 1 + columns(word) <= width - lead:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
 def columns(text: str) -> int:
     """The columns that a text takes on a terminal."""
     if text.isascii():

@@ -8,7 +8,7 @@ from mlmake.model.trace import Product, Trace
 CODE = next(iter(Code))
 
 
-def made(action="train", recipe=1, inputs=(1,), output=1, *, ended=10.0, **more):
+def made(action="train", recipe=1, inputs=(1,), output=1, *, ended=10.0, run="run-1", **more):
     """A result; small numbers stand for digests."""
     return Trace(
         action=action,
@@ -20,7 +20,7 @@ def made(action="train", recipe=1, inputs=(1,), output=1, *, ended=10.0, **more)
         started=ended - 1,
         ended=ended,
         seconds=1.0,
-        run="run-1",
+        run=run,
         reasons=(Reason(CODE, "lr", 0.1, 0.2),),
         metrics={"accuracy": 0.9},
         origin={"host": "here"},
