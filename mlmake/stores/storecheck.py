@@ -173,7 +173,7 @@ def _lines(folder: str) -> Iterator[tuple[bytes, bool]]:
     for name in names:
         if name.endswith(".jsonl"):
             with open(os.path.join(folder, name), "rb") as file:
-                yield from ((line, not line.endswith(b"\n")) for line in file)
+                yield from ((line, not line.endswith(b"\n")) for line in file if line.strip())
 
 
 def _some(paths: list[str], folder: str) -> str:

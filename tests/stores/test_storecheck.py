@@ -22,8 +22,8 @@ def folder(tmp_path):
         (tmp_path / "tree" / name).write_text(name * 10)
     store = FolderStore(str(tmp_path / "cache"))
     store.keep(str(tmp_path / "tree") + "/")
-    store.sync()
     store.remember(made(ended=50.0))
+    store.sync()
     return str(tmp_path / "cache")
 
 
@@ -96,7 +96,9 @@ def test_what_a_killed_build_left_is_noted_and_what_a_living_one_makes_is_not(fo
 
 
 def test_results_of_others_are_noted(folder):
-    FolderStore(folder).remember(made("other", run="run-2"))
+    store = FolderStore(folder)
+    store.remember(made("other", run="run-2"))
+    store.sync()
     shared = looked(folder, own=False)[0]["store-shared"]
     assert shared.what == "1 of 2 results are not in this project's state: others share the store"
     assert "renewed" in looked(folder, own=True)[0]["store-shared"].why
