@@ -23,6 +23,7 @@ HERE = [name for name in COMMANDS if name not in NOT_YET]
 
 
 def documented(text):
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", " ".join(re.findall(r"`([^`]*)`", text))))
 
 
