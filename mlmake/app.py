@@ -2,12 +2,14 @@
 
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import cached_property
 
 from mlmake import __version__
+from mlmake.executors.foreground import ForegroundExecutor
 from mlmake.executors.local import LocalExecutor
 from mlmake.executors.registry import DispatchExecutor
 from mlmake.executors.sweep import end_leftovers
@@ -23,17 +25,17 @@ from mlmake.host.signals import interrupts
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
 from mlmake.model.event import GOOD, Event, Hashing, RunFinished, Warned
-from mlmake.model.graph import Graph, Leaf, Made, Part
+from mlmake.model.graph import Graph, Group, Leaf, Made, Part, Select
 from mlmake.model.plan import Plan, Request
 from mlmake.model.release import Release, ReleasedModel
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Memory
 from mlmake.planning.discovered import with_discovered_edges
 from mlmake.planning.plan import closure, plan
-from mlmake.planning.request import Wrong, choose
+from mlmake.planning.request import LISTED, Wrong, choose
 from mlmake.planning.selection import chosen_instances
 from mlmake.planning.vanished import farewell
-from mlmake.ports import Interrupted, OutsideProject, StateTrouble
+from mlmake.ports import Executor, Interrupted, OutsideProject, StateTrouble
 from mlmake.reading import Choices as Choices
 from mlmake.reading import MlfileMistakes as MlfileMistakes
 from mlmake.reading import Reading, cache_folder, find_project, read_project, state_folder
@@ -69,6 +71,7 @@ class App:
         self.clock = SystemClock()
         self.idle: RunFinished | None = None
         self._building = False
+        self._debugged: ForegroundExecutor | None = None
         self._looked_at, self._order = reading.looked_at, tuple[str, ...]()
 
     @classmethod
@@ -153,21 +156,40 @@ class App:
         self.workspace.flush_stamps()
         return made
 
-    def build(self, words: Sequence[str]) -> Iterator[Event]:
-        """Make the targets up to date; waits for another build of this project to end first."""
+    def to_debug(self, word: str) -> str:
+        """The one step that this word names. Raises Usage."""
+        names = self.request([word]).actions
+        if len(names) > 1:
+            listed = ", ".join(names[:LISTED]) + (", …" if len(names) > LISTED else "")
+            raise Usage(f"--debug runs one step, and {word} means {len(names)}: {listed}; name one of them")
+        command = self.graph.actions[names[0]].command
+        if isinstance(command, Select | Group):
+            kind = "a `select`" if isinstance(command, Select) else "a group"
+            raise Usage(f"--debug {word}: it is {kind}, no step of yours that could be debugged")
+        return names[0]
+
+    def build(self, words: Sequence[str], *, foreground: str | None = None) -> Iterator[Event]:
+        """Make the targets up to date; waits for another build of this project to end first.
+
+        The step of the action `foreground` gets the streams of this process, and Ctrl-C while it runs.
+        """
         self._building = True
         request = self.request(words)
         ignore_itself(self.state_dir)
         lock = BuildLock(os.path.join(self.state_dir, "lock"))
         crew = ThreadCrew(size=2 * (self.choices.jobs or usable_cpus()) + 2)
-        with closing(crew), interrupts(crew):
+        with closing(crew), interrupts(crew, spared=self._is_for_step):
             command = " ".join(("mlmake", *sys.argv[1:]))
             if not lock.acquire(command, wait=self.tell_waiting, stop=crew.has_messages):
                 message = crew.get(0)
                 yield interrupted(self.clock.now(), message.signal if isinstance(message, Interrupted) else None)
                 return
             with closing(lock):
-                yield from self._build(request, crew)
+                yield from self._build(request, crew, foreground)
+
+    def _is_for_step(self, number: int) -> bool:
+        """Whether a signal is the affair of the step in the foreground."""
+        return self._debugged is not None and self._debugged.takes(number)
 
     def accept(self, words: Sequence[str], *, reason: str | None) -> Accepted:
         """Take what lies at the outputs of these for what the present recipes make of the present inputs.
@@ -214,16 +236,24 @@ class App:
         """By what and where results are made."""
         return {"host": platform.node(), "mlmake": __version__, "python": self.python}
 
-    def _build(self, request: Request, crew: ThreadCrew) -> Iterator[Event]:
+    def _build(self, request: Request, crew: ThreadCrew, foreground: str | None) -> Iterator[Event]:
         workspace, state, began = self.workspace, self.state, self.clock.now()
         yield from self._mend(began)
         former = self._put_away_vanished()
         live = self.choices.verbose > 0
         preload = self.graph.project.preload
-        executor = DispatchExecutor(
+        executor: Executor = DispatchExecutor(
             LocalExecutor(workspace.note_process, live=live),
             WarmExecutor(self.python, self.root, preload, workspace.note_process, live=live),
         )
+        if foreground is not None:
+            executor = self._debugged = ForegroundExecutor(
+                executor,
+                foreground,
+                python=self.python,
+                note_process=workspace.note_process,
+                interrupted=lambda: crew.post(Interrupted(signal.SIGINT)),
+            )
         run = new_run(began)
         options = Options(
             run=run,
@@ -235,6 +265,7 @@ class App:
             keep_going=self.choices.keep_going,
             frozen=self.choices.frozen,
             retries=self.choices.retry,
+            foreground=foreground,
             origin=self._origin,
         )
         self._prefetch(closure(self.graph, request.actions))

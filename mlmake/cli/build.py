@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from mlmake.cli.ending import WrongUse
 from mlmake.cli.plan import show_plan
 from mlmake.cli.project import opened
 from mlmake.cli.settings import Settings, choosing, command, later
@@ -23,20 +24,34 @@ from mlmake.cli.tell import follow
 @click.option("--no-cache", is_flag=True, help="Restore nothing.")
 @click.option("--frozen", is_flag=True, help="Restore, but exit 3 rather than run anything.")
 @click.option("--retry", type=click.IntRange(0), metavar="N", help="Try every failed step N more times.")
-@later("--debug", metavar="TARGET", help="Run that step alone, in the foreground.")
+@click.option("--debug", type=TARGET, metavar="TARGET", help="Run that step alone, in the foreground.")
 @later("--check-deterministic", metavar="TARGET", help="Run that step twice and compare.")
 @later("--watch", is_flag=True, help="Build again whenever an input changes.")
 @later("--on", metavar="ENGINE", help="Run the steps on another engine.")
 def build(
-    settings: Settings, targets: tuple[str, ...], chosen: dict[str, Any], dry_run: bool, frozen: bool, **how: Any
+    settings: Settings,
+    targets: tuple[str, ...],
+    chosen: dict[str, Any],
+    dry_run: bool,
+    frozen: bool,
+    debug: str | None,
+    **how: Any,
 ) -> int:
     """Make targets up to date; without TARGETS, the defaults."""
+    if debug is not None:
+        if targets:
+            raise WrongUse(f"--debug {debug} runs that step alone: leave out {' '.join(targets)}")
+        if settings.json:
+            raise WrongUse("--debug gives the step the terminal, and --json wants standard output: use one of them")
+        targets, chosen["force"] = (debug,), (*chosen["force"], debug)
     with opened(settings, frozen=frozen, **chosen, **how) as app:
+        foreground = app.to_debug(debug) if debug is not None else None
         if dry_run:
             return show_plan(app.graph, app.plan(targets), settings)
         code = follow(
-            app.build(targets),
+            app.build(targets, foreground=foreground),
             settings=settings,
+            foreground=foreground,
             root=app.root,
             runs_folder=app.runs_folder,
             listen=app.listen,

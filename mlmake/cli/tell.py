@@ -26,9 +26,13 @@ LINES_OF_LOG = 50
 
 
 class Teller:
-    """Shows events by the views that the settings and the terminal ask for. No view can fail the build."""
+    """Shows events by the views that the settings and the terminal ask for. No view can fail the build.
 
-    def __init__(self, settings: Settings, *, root: str) -> None:
+    The step of the instance `foreground` will have the terminal for itself: nothing is redrawn then.
+    """
+
+    def __init__(self, settings: Settings, *, root: str, foreground: str | None = None) -> None:
+        self._foreground = foreground
         self._json = settings.json
         self._screen = settings.screen(sys.stderr)
         self._root = root
@@ -40,7 +44,7 @@ class Teller:
             verbose=settings.verbose > 0,
             quiet=settings.quiet,
         )
-        self._may_live = not settings.quiet and not settings.json and moves(sys.stderr)
+        self._may_live = not settings.quiet and not settings.json and foreground is None and moves(sys.stderr)
         self._live: Live | None = None
         self._before: list[Event] = []
         self._gone = False
@@ -66,6 +70,8 @@ class Teller:
                 self._before.append(event)
                 for text in self._plain.lines(event):
                     sys.stderr.write(text + "\n")
+                if isinstance(event, TargetStarted) and event.instance == self._foreground:
+                    self._tell_debugging(event.instance)
         except OSError:
             self._gone = True
             hush()
@@ -82,6 +88,12 @@ class Teller:
             except OSError:
                 self._gone = True
                 hush()
+
+    def _tell_debugging(self, instance: str) -> None:
+        if not self._quiet:
+            sys.stderr.write(f"{printable(instance)} runs in the foreground; Ctrl-C goes to it\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
 
     def _tell_hashing(self, event: Hashing) -> None:
         """Before anything runs: a line that is redrawn on a terminal, elsewhere one line a file."""
@@ -127,9 +139,10 @@ def follow(
     root: str,
     runs_folder: str,
     listen: Callable[[Callable[[Event], None]], object] | None = None,
+    foreground: str | None = None,
 ) -> int:
     """Show a build to its end and give the exit code for how it went; `listen` takes who hears what cannot wait."""
-    teller = Teller(settings, root=root)
+    teller = Teller(settings, root=root, foreground=foreground)
     if listen:
         listen(teller.take)
     end: RunFinished | None = None

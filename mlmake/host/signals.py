@@ -1,7 +1,7 @@
 """Ctrl-C and its kin become messages in the inbox; it knows nothing of what is to be stopped."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -11,14 +11,16 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP
 
 
 @contextmanager
-def interrupts(crew: Crew) -> Iterator[None]:
+def interrupts(crew: Crew, *, spared: Callable[[int], bool] = lambda number: False) -> Iterator[None]:
     """Post every SIGINT, SIGTERM and SIGHUP to the crew, each time it comes; the former handlers return afterwards.
 
-    What the caller ignores stays ignored (`nohup`). To be entered by the main thread.
+    What the caller ignores stays ignored (`nohup`), and what `spared` says is somebody else's affair. To be entered by
+    the main thread.
     """
 
     def post(number: int, frame: FrameType | None) -> None:
-        crew.post(Interrupted(number))
+        if not spared(number):
+            crew.post(Interrupted(number))
 
     # A handler that was not set from Python (None) could not be put back.
     former = {number: signal.getsignal(number) for number in _SIGNALS}

@@ -271,6 +271,9 @@ class Build:
         standing.job = job
         execute = self._executing(job) if job is not None else self._selecting(action)
         keep = resumable(action, evidence, failure=self.traces.failure(action.id))
+        if name == self.options.foreground:
+            # It gets the terminal: nothing may be left to be said while it runs.
+            yield from self.ledger.commit()
         yield TargetStarted(
             self.clock.now(), action.target, name, decision.reasons, standing.attempts, job.log if job else None
         )
@@ -390,7 +393,8 @@ class Build:
 
     def _may_retry(self, action: Action, attempts: int, done: Attempted) -> bool:
         times = action.policy.retries.times if self.options.retries is None else self.options.retries
-        return done.ended is not None and attempts <= times and not self.stopping
+        debugged = action.id == self.options.foreground
+        return done.ended is not None and attempts <= times and not self.stopping and not debugged
 
     def _mishap(self, action: Action, done: Attempted) -> str:
         if done.missing:

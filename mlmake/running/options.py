@@ -10,7 +10,8 @@ from mlmake.running.order import Surroundings
 class Options:
     """How to build. `jobs` is the number of steps at once, none for the totals' CPUs; `retries` goes for all steps.
 
-    `log_path` gives the absolute path of the log for a name.
+    `log_path` gives the absolute path of the log for a name. `foreground` is an action that somebody debugs: it is
+    tried only once.
     """
 
     run: str
@@ -20,4 +21,5 @@ class Options:
     keep_going: bool = False
     frozen: bool = False
     retries: int | None = None
+    foreground: str | None = None
     origin: Mapping[str, str] = field(default_factory=dict)

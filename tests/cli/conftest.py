@@ -102,7 +102,7 @@ def stage(monkeypatch, tmp_path):
         def listen(self, listener):
             pass
 
-        def build(self, words):
+        def build(self, words, *, foreground=None):
             stage.asked.append(("build", tuple(words)))
             for event in stage.events:
                 if isinstance(event, BaseException):

@@ -35,7 +35,10 @@ def call(order: Any, *, decode: Any, step_type: Any) -> int:
         os.kill(os.getpid(), signal.SIGINT)
         return 130
     except BaseException as error:
-        _tell(order, error)
+        if type(error).__module__ == "bdb":
+            _report(order, "the debugger was quit before the function had returned")
+        else:
+            _tell(order, error)
         return 1
     return 0
 
