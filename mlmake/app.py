@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from functools import cached_property
 
 from mlmake import __version__
@@ -14,6 +15,8 @@ from mlmake.executors.local import LocalExecutor
 from mlmake.executors.registry import DispatchExecutor
 from mlmake.executors.sweep import end_leftovers
 from mlmake.executors.warm import WarmExecutor
+from mlmake.history.asked import asked_document
+from mlmake.history.past import NOW, Head, Parameter, Past
 from mlmake.host.clock import SystemClock
 from mlmake.host.crew import ThreadCrew
 from mlmake.host.files import LocalWorkspace
@@ -53,6 +56,8 @@ from mlmake.stores.former import read_former, write_former
 from mlmake.stores.ignore import ignore_itself
 from mlmake.stores.lmdb import LmdbState, open_state
 from mlmake.stores.memory import MemoryState
+from mlmake.stores.past import asked_from, given_past
+from mlmake.views.jsonl import encoded, speakable
 
 
 class App:
@@ -72,6 +77,7 @@ class App:
         self.idle: RunFinished | None = None
         self._building = False
         self._debugged: ForegroundExecutor | None = None
+        self._asked: tuple[tuple[Graph, tuple[str, ...]], bytes] | None = None
         self._looked_at, self._order = reading.looked_at, tuple[str, ...]()
 
     @classmethod
@@ -147,6 +153,30 @@ class App:
         if isinstance(chosen, Wrong):
             raise Usage(chosen.message)
         return chosen
+
+    def asked(self, words: Sequence[str]) -> bytes:
+        """What a build by these words of the command line is asked for, to keep beside its events."""
+        key = self.graph, tuple(words)
+        if self._asked is None or self._asked[0][0] is not key[0] or self._asked[0][1] != key[1]:
+            sources = {name: origin.source for name, origin in self.parameters.origins.items()}
+            self._asked = key, encoded(asked_document(self.graph, sources, words))
+        return self._asked[1]
+
+    def given(self) -> Past:
+        """What a build would be given now: parameters with their places, and instances; nothing that came out."""
+        past = given_past(Head(NOW, self.clock.now(), "ok"), asked_from(self.asked(())))
+        places = self.parameters.places()
+        return replace(past, params={n: Parameter(p.value, places.get(n, p.source)) for n, p in past.params.items()})
+
+    def present(self) -> Past:
+        """The results that the workspace has now, as if a run had just ended with them."""
+        given, steps = self.given(), {}
+        self.state.prefetch((), self.graph.actions)
+        for action in self.graph.actions:
+            step, trace = given.steps.get(speakable(action)), self.state.latest(action)
+            if step is not None and trace is not None:
+                steps[step.instance] = replace(step, metrics=trace.metrics, seconds=trace.seconds, made_in=trace.run)
+        return replace(given, steps=steps)
 
     def plan(self, words: Sequence[str]) -> Plan:
         """What a build would do, by the same judge. Writes nothing but stamps."""

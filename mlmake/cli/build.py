@@ -55,6 +55,7 @@ def build(
             root=app.root,
             runs_folder=app.runs_folder,
             listen=app.listen,
+            asked=lambda: app.asked(sys.argv[1:]),
         )
         if not code and not settings.json:
             leave(app, sys.argv[1:], quiet=settings.quiet)

@@ -41,11 +41,12 @@ class WrongUse(Exception):
 def code_of(error: BaseException) -> int:
     """Say on stderr what went wrong and give the exit code."""
     # Slow to import; only if a command has done so can one of its exceptions be here.
-    app = sys.modules.get("mlmake.app")
-    if app is not None and isinstance(error, app.MlfileMistakes):
-        return _put(error.text.rstrip("\n") + "\n", WRONG)
-    if app is not None and isinstance(error, app.Usage):
-        return say(str(error), WRONG)
+    for name in ("mlmake.app", "mlmake.reading"):
+        reading = sys.modules.get(name)
+        if reading is not None and isinstance(error, reading.MlfileMistakes):
+            return _put(error.text.rstrip("\n") + "\n", WRONG)
+        if reading is not None and isinstance(error, reading.Usage):
+            return say(str(error), WRONG)
     match error:
         case NotYet():
             return say(f"{error} is not yet built", WRONG)

@@ -2,9 +2,6 @@
 
 from mlmake.cli.settings import not_yet
 
-runs = not_yet("runs", "Show the history of runs")
-metrics = not_yet("metrics", "Compare the metrics of instances across runs")
-params = not_yet("params", "Show the parameters and where each was set")
 lineage = not_yet("lineage", "Show what an artifact was made from")
 restore = not_yet("restore", "Put the outputs of an earlier run back")
 watch = not_yet("watch", "Build again whenever something calls for it")

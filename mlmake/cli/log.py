@@ -12,9 +12,10 @@ import click
 
 from mlmake.cli.ending import WrongUse
 from mlmake.cli.project import opened
+from mlmake.cli.remembered import meant, runs_in
 from mlmake.cli.settings import Settings, command
 from mlmake.cli.targets import TARGET
-from mlmake.views.journal import NAME
+from mlmake.history.past import EVENTS as NAME
 from mlmake.views.jsonl import encoded, speakable
 from mlmake.views.screen import printable
 
@@ -36,7 +37,7 @@ class Entry:
 
 @command("log", file_flags=("--file",))
 @click.argument("target", required=False, type=TARGET)
-@click.option("--run", "run", metavar="ID", help="Of that run; the newest is the default.")
+@click.option("--run", "run", metavar="ID", help="Of that run (also `last`, `last~1` …); the newest is the default.")
 @click.option("-f", "follow", is_flag=True, help="Go on as long as the step runs.")
 @click.option("--failed", is_flag=True, help="Only of steps that failed.")
 @click.option("--path", "path_only", is_flag=True, help="Print where the log is instead.")
@@ -48,6 +49,8 @@ def log(settings: Settings, target: str | None, run: str | None, follow: bool, f
     with opened(settings) as app:
         folder, root = app.runs_folder, app.root
         wanted = frozenset(app.request([target]).actions) if target else None
+    if run and not os.path.isdir(os.path.join(folder, run)):
+        run = meant(run, runs_in(folder))
     entries = find(folder, wanted, run=run, failed=failed)
     if not entries:
         what = " failed" if failed else ""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
@@ -62,6 +63,7 @@ def serve(
                     root=app.root,
                     runs_folder=app.runs_folder,
                     listen=app.listen,
+                    asked=lambda: app.asked(sys.argv[1:]),
                 )
                 if code > FAILED:
                     return code

@@ -140,13 +140,17 @@ def follow(
     runs_folder: str,
     listen: Callable[[Callable[[Event], None]], object] | None = None,
     foreground: str | None = None,
+    asked: Callable[[], bytes] | None = None,
 ) -> int:
-    """Show a build to its end and give the exit code for how it went; `listen` takes who hears what cannot wait."""
+    """Show a build to its end and give the exit code for how it went.
+
+    `listen` takes who hears what cannot wait; `asked` gives what the journal keeps of what was asked for.
+    """
     teller = Teller(settings, root=root, foreground=foreground)
     if listen:
         listen(teller.take)
     end: RunFinished | None = None
-    with Journal(runs_folder) as journal:
+    with Journal(runs_folder, asked) as journal:
         try:
             for event in events:
                 journal.take(event)

@@ -57,6 +57,19 @@ class BuildLock:
             return None
         return f"pid {pid} ({command})" if pid.isdigit() else None
 
+    def is_held(self) -> bool:
+        """Whether who wrote its name last still lives; it takes nothing, so that no build is kept waiting."""
+        told = self.holder()
+        if told is None:
+            return False
+        try:
+            os.kill(int(told.split()[1]), 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
     def close(self) -> None:
         """Release the lock, if it is held."""
         if self._descriptor is not None:

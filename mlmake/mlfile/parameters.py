@@ -58,6 +58,18 @@ class Parameters:
             return origin.source, None
         return origin.source, Spans(text).find(origin.where)
 
+    def places(self) -> dict[str, str]:
+        """What set each value, with its line where that is a TOML file; reads each text once."""
+        spans = {source: Spans(text) for source, text in self.texts.items() if self._is_pointed_at(source)}
+        found = {}
+        for name, origin in self.origins.items():
+            position = spans[origin.source].find(origin.where) if origin.where and origin.source in spans else None
+            found[name] = f"{origin.source}:{position[0]}" if position else origin.source
+        return found
+
+    def _is_pointed_at(self, source: str) -> bool:
+        return any(origin.where and origin.source == source for origin in self.origins.values())
+
 
 def merge_parameters(
     document: Document,

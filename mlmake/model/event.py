@@ -56,7 +56,8 @@ class TargetFinished:
     """An action has ended for this build. `seconds` is its run time, 0 if nothing ran; `saved` what skipping spared.
 
     `detail` is one sentence for a bad outcome (what went wrong and what to do), `log` where its output is.
-    `losers` are the candidates that a selection did not choose, none for all else.
+    `losers` are the candidates that a selection did not choose, none for all else. `made_in` is the run that made the
+    result which stands now, none where none does.
     """
 
     time: float
@@ -71,6 +72,7 @@ class TargetFinished:
     detail: str | None = None
     log: str | None = None
     losers: tuple[str, ...] | None = None
+    made_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -468,6 +468,7 @@ class Build:
                 seconds=ended.seconds,
                 metrics=trace.metrics,
                 code=ended.code,
+                result=trace,
             )
         )
 
@@ -548,6 +549,7 @@ class Build:
                 metrics=metrics,
                 code=code,
                 detail=detail,
+                result=self.results.get(name),
             )
 
     def _settle(self, name: str, outcome: Outcome, settled: Settled | None) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from mlmake.model.event import Outcome, RunFinished, TargetFinished
+from mlmake.model.event import GOOD, Outcome, RunFinished, TargetFinished
 from mlmake.model.graph import Action
+from mlmake.model.trace import Trace
 from mlmake.running.board import Board, Standing
 
 
@@ -17,8 +18,9 @@ def finished(
     metrics: Mapping[str, float] | None = None,
     code: int | None = None,
     detail: str | None = None,
+    result: Trace | None = None,
 ) -> TargetFinished:
-    """An action has its outcome."""
+    """An action has its outcome; `result` is what stands if that is a good one."""
     assert standing.outcome is not None, "only what has its outcome is told"
     return TargetFinished(
         time=time,
@@ -33,6 +35,7 @@ def finished(
         detail=detail,
         log=standing.job.log if standing.job else None,
         losers=standing.losers,
+        made_in=result.run if result is not None and standing.outcome in GOOD else None,
     )
 
 

@@ -1,24 +1,27 @@
 """Keeps all events of a run beside its logs; what it cannot write costs the journal, never the build."""
 
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import BinaryIO
 
+from mlmake.history.past import ASKED
+from mlmake.history.past import EVENTS as NAME
 from mlmake.model.event import Event, Outcome, OutputText, RunFinished, RunStarted, TargetFinished, Warned
 from mlmake.views.jsonl import line
-
-NAME = "events.jsonl"
 
 
 class Journal:
     """Writes each event but the steps' output (that is in their logs) to `FOLDER/RUN/events.jsonl`.
 
-    A run in which nothing happened leaves nothing behind. `trouble` is what went wrong, once it has; nothing is
-    written from then on.
+    A run in which nothing happened leaves nothing behind. `asked` gives the document of what was asked for, which is
+    laid beside the events; at the end it is asked again, because a build may find further instances. `trouble` is what
+    went wrong, once it has; nothing is written from then on.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, asked: Callable[[], bytes] | None = None) -> None:
         self._folder = folder
+        self._asked, self._told = asked, b""
         self._file: BinaryIO | None = None
         self._run = ""
         self._held: list[Event] = []
@@ -31,7 +34,7 @@ class Journal:
         try:
             if isinstance(event, RunStarted):
                 self.close()
-                self._run, self._held = event.run, [event]
+                self._run, self._held, self._told = event.run, [event], b""
             elif self._file:
                 self._write(event)
             elif isinstance(event, Warned) or _is_idle(event):
@@ -46,6 +49,7 @@ class Journal:
     def _open(self) -> None:
         folder = os.path.join(self._folder, self._run)
         os.makedirs(folder, exist_ok=True)
+        self._tell_asked()
         self._file = open(os.path.join(folder, NAME), "ab")  # noqa: SIM115 - kept open for the run
         for event in self._held:
             self._write(event)
@@ -56,6 +60,19 @@ class Journal:
             self._file.write(line(event) + b"\n")
             if not (isinstance(event, TargetFinished) and event.outcome is Outcome.SKIPPED):
                 self._file.flush()
+            if isinstance(event, RunFinished):
+                self._tell_asked()
+
+    def _tell_asked(self) -> None:
+        """Lay down what was asked for, if it is not there as it is now; another file is replaced as a whole."""
+        told = self._asked() if self._asked else b""
+        if told == self._told:
+            return
+        path = os.path.join(self._folder, self._run, ASKED)
+        with open(f"{path}.new", "wb") as file:
+            file.write(told)
+        os.replace(f"{path}.new", path)
+        self._told = told
 
     def close(self) -> None:
         """The run is over."""

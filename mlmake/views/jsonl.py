@@ -79,6 +79,7 @@ def fields(event: Event) -> dict[str, Json]:
                 "saved_seconds": event.saved,
                 "detail": event.detail,
                 "log": event.log,
+                "made_in": event.made_in,
                 **chosen,
             }
         case OutputText():

@@ -84,6 +84,7 @@ def stage(monkeypatch, tmp_path):
         idle = None
         notices = property(lambda self: stage.notices)
         root = property(lambda self: stage.root)
+        asked = lambda self, words: b"{}"  # noqa: E731
         runs_folder = property(lambda self: f"{stage.root}/.mlmake/runs")
         state_dir = property(lambda self: f"{stage.root}/.mlmake")
 

@@ -66,11 +66,21 @@ def test_a_journal_that_was_cut_off_is_read_as_far_as_it_goes(project, mlmake, t
     assert mlmake("log", "a").out == "new a \udcff\n"
 
 
-@pytest.mark.parametrize("argv", [["b", "--run", "r2"], ["--run", "r9"], ["a", "--failed"]])
+@pytest.mark.parametrize("argv", [["b", "--run", "r2"], ["a", "--failed"]])
 def test_no_log_is_wrong_use(project, mlmake, argv):
     said = mlmake("log", *argv)
     assert said.code == 2
     assert said.err.startswith("mlmake: there is no log")
+
+
+def test_a_run_may_be_named_by_its_end_or_its_place(project, mlmake):
+    project("20260101-000000-aaaa", 600, ("a", "ran", b"first\n"))
+    project("20260101-000001-aaab", 700, ("a", "ran", b"second\n"))
+    assert mlmake("log", "--run", "last", "a").out == "second\n"
+    assert mlmake("log", "--run", "last~1", "a").out == mlmake("log", "--run", "aaaa", "a").out == "first\n"
+    said = mlmake("log", "--run", "r9")
+    assert said.code == 2
+    assert said.err.startswith("mlmake: r9 is no run; there are `last`, `last~1` and so on, and 20260101-000001-aaab, ")
 
 
 def test_a_step_that_printed_nothing_says_so(project, mlmake):

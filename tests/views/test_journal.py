@@ -51,3 +51,23 @@ def test_a_full_disk_costs_the_journal_only(tmp_path):
         for event in EVENTS:
             journal.take(event)
     assert journal.trouble is not None
+
+
+def test_what_was_asked_for_lies_beside_the_events_and_is_asked_again_at_the_end(tmp_path):
+    documents = [b"first", b"more"]
+    with Journal(str(tmp_path), lambda: documents[0]) as journal:
+        for event in EVENTS[:5]:
+            journal.take(event)
+        assert (tmp_path / "r1/asked.json").read_bytes() == b"first"
+        documents.pop(0)
+        for event in EVENTS[5:]:
+            journal.take(event)
+    assert (tmp_path / "r1/asked.json").read_bytes() == b"more"
+    assert sorted(os.listdir(tmp_path / "r1")) == ["asked.json", "events.jsonl"]
+
+
+def test_a_run_in_which_nothing_happened_is_asked_for_nothing(tmp_path):
+    with Journal(str(tmp_path), lambda: pytest.fail("asked")) as journal:
+        for event in EVENTS[:2]:
+            journal.take(event)
+    assert os.listdir(tmp_path) == []

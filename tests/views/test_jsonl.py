@@ -55,6 +55,7 @@ def test_a_finished_target_whole():
         "saved_seconds": 0,
         "detail": None,
         "log": None,
+        "made_in": None,
     }
 
 
