@@ -20,14 +20,16 @@ from mlmake.history.past import NOW, Head, Parameter, Past
 from mlmake.host.clock import SystemClock
 from mlmake.host.crew import ThreadCrew
 from mlmake.host.files import LocalWorkspace
+from mlmake.host.jobserver import Places, share
 from mlmake.host.lock import BuildLock
-from mlmake.host.machine import usable_cpus, user
+from mlmake.host.machine import user
+from mlmake.host.makeflags import read_offer
 from mlmake.host.packages import InstalledPackages
 from mlmake.host.project import Located
 from mlmake.host.signals import interrupts
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
-from mlmake.model.event import GOOD, Event, Hashing, RunFinished, Warned
+from mlmake.model.event import GOOD, Event, Hashing, RunFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph, Group, Leaf, Made, Part, Select
 from mlmake.model.plan import Plan, Request
 from mlmake.model.release import Release, ReleasedModel
@@ -38,7 +40,7 @@ from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import LISTED, Wrong, choose
 from mlmake.planning.selection import chosen_instances
 from mlmake.planning.vanished import farewell
-from mlmake.ports import Executor, Interrupted, OutsideProject, StateTrouble
+from mlmake.ports import Executor, Interrupted, OutsideProject, PlaceFree, StateTrouble
 from mlmake.reading import Choices as Choices
 from mlmake.reading import MlfileMistakes as MlfileMistakes
 from mlmake.reading import Reading, cache_folder, find_project, read_project, state_folder
@@ -207,15 +209,30 @@ class App:
         request = self.request(words)
         ignore_itself(self.state_dir)
         lock = BuildLock(os.path.join(self.state_dir, "lock"))
-        crew = ThreadCrew(size=2 * (self.choices.jobs or usable_cpus()) + 2)
+        offer = read_offer(os.environ)
+        most = self.choices.jobs or max(int(self.graph.project.totals.cpus), offer.jobs or 1 if offer else 1)
+        crew = ThreadCrew(size=2 * most + 2)
         with closing(crew), interrupts(crew, spared=self._is_for_step):
             command = " ".join(("mlmake", *sys.argv[1:]))
             if not lock.acquire(command, wait=self.tell_waiting, stop=crew.has_messages):
                 message = crew.get(0)
                 yield interrupted(self.clock.now(), message.signal if isinstance(message, Interrupted) else None)
                 return
-            with closing(lock):
-                yield from self._build(request, crew, foreground)
+            with closing(lock), closing(self._share_places(crew)) as places:
+                yield from self._build(request, crew, places, foreground)
+
+    def _share_places(self, crew: ThreadCrew) -> Places:
+        """What decides with us how much runs at once."""
+        try:
+            return share(
+                os.environ,
+                jobs=self.choices.jobs,
+                cpus=max(1, int(self.graph.project.totals.cpus)),
+                fifo=os.path.join(self.state_dir, "jobserver"),
+                freed=lambda: crew.post(PlaceFree()),
+            )
+        except ValueError as error:
+            raise Usage(str(error)) from error
 
     def _is_for_step(self, number: int) -> bool:
         """Whether a signal is the affair of the step in the foreground."""
@@ -266,15 +283,15 @@ class App:
         """By what and where results are made."""
         return {"host": platform.node(), "mlmake": __version__, "python": self.python}
 
-    def _build(self, request: Request, crew: ThreadCrew, foreground: str | None) -> Iterator[Event]:
+    def _build(self, request: Request, crew: ThreadCrew, places: Places, foreground: str | None) -> Iterator[Event]:
         workspace, state, began = self.workspace, self.state, self.clock.now()
         yield from self._mend(began)
         former = self._put_away_vanished()
         live = self.choices.verbose > 0
-        preload = self.graph.project.preload
+        preload, inherit = self.graph.project.preload, places.inherit
         executor: Executor = DispatchExecutor(
-            LocalExecutor(workspace.note_process, live=live),
-            WarmExecutor(self.python, self.root, preload, workspace.note_process, live=live),
+            LocalExecutor(workspace.note_process, live=live, inherit=inherit),
+            WarmExecutor(self.python, self.root, preload, workspace.note_process, live=live, inherit=inherit),
         )
         if foreground is not None:
             executor = self._debugged = ForegroundExecutor(
@@ -282,16 +299,21 @@ class App:
                 foreground,
                 python=self.python,
                 note_process=workspace.note_process,
+                inherit=inherit,
                 interrupted=lambda: crew.post(Interrupted(signal.SIGINT)),
             )
         run = new_run(began)
         options = Options(
             run=run,
             around=Surroundings(
-                root=self.root, python=self.python, project=self.graph.project, environ=dict(os.environ)
+                root=self.root,
+                python=self.python,
+                project=self.graph.project,
+                environ=dict(os.environ),
+                places=places.environ,
             ),
             log_path=lambda name: self._log_path(run, name),
-            jobs=self.choices.jobs,
+            jobs=places.jobs,
             keep_going=self.choices.keep_going,
             frozen=self.choices.frozen,
             retries=self.choices.retry,
@@ -310,9 +332,13 @@ class App:
             executor=executor,
             installed=self.installed,
             crew=crew,
+            places=places,
         )
         try:
             for event in building.events():
+                if places.warning and isinstance(event, TargetStarted):
+                    yield Warned(event.time, "", places.warning)
+                    places.warning = None
                 if isinstance(event, RunFinished) and event.outcome == "ok" and not (event.ran or event.restored):
                     self.idle, self._order = event, tuple(building.board.order)
                 yield event

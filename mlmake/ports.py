@@ -226,7 +226,22 @@ class Interrupted:
     signal: int
 
 
-Message: TypeAlias = Done | Crashed | Interrupted | Remark
+@dataclass(frozen=True, slots=True)
+class PlaceFree:
+    """A place that was asked for in vain may be free now."""
+
+
+Message: TypeAlias = Done | Crashed | Interrupted | PlaceFree | Remark
+
+
+class Places(Protocol):
+    """Permission for one more step at once, where others have a say: what steps start, or who started mlmake."""
+
+    def take(self) -> bool:
+        """Take a place. If none is free, `PlaceFree` comes as soon as one may be; the first is always free."""
+
+    def give(self) -> None:
+        """Give a place back."""
 
 
 class Crew(Protocol):

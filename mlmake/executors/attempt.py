@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 from mlmake.executors import descendants
 from mlmake.executors.inside.tracking import tracking_env
 from mlmake.executors.log import Log
+from mlmake.executors.making import with_functions
 from mlmake.executors.memory import begin_counting, kills_since
 from mlmake.executors.oversize import shorten_env, shorten_script
 from mlmake.executors.process import Pursuit, StepProcess, Wish
@@ -122,7 +123,7 @@ class Attempt:
 
     def env(self) -> dict[str, str]:
         """`base_env` and what mlmake adds for itself. Raises `NotStarted`."""
-        env = self.base_env
+        env = with_functions(self.base_env)
         env[descendants.TOKEN] = self.chain
         env["MLMAKE_REPORT"] = self._report.path
         if self._seen_path is not None:

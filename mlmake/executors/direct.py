@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from mlmake.executors.making import FUNCTIONS
+
 PLAIN = ("bash", "-euo", "pipefail", "-c")
 """The only shell whose reading of plain words is known here."""
 
@@ -30,7 +32,7 @@ def without_shell(argv: Sequence[str], env: Mapping[str, str]) -> Sequence[str]:
     if len(argv) != len(PLAIN) + 1 or tuple(argv[:-1]) != PLAIN or not _WORDS.fullmatch(argv[-1]):
         return argv
     # Files and functions that a shell would read first may give any word another meaning.
-    if "BASH_ENV" in env or any(name.startswith("BASH_FUNC_") for name in env):
+    if "BASH_ENV" in env or any(name.startswith("BASH_FUNC_") and name not in FUNCTIONS for name in env):
         return argv
     text = argv[-1]
     words = shlex.split(text) if "'" in text else text.split()

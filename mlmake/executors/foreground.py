@@ -15,6 +15,7 @@ from mlmake.executors import descendants
 from mlmake.executors.attempt import Attempt, Attempts, NoteProcess, NotStarted, Started
 from mlmake.executors.direct import program, without_shell
 from mlmake.executors.local import ChildProcess, explain_start
+from mlmake.executors.making import without_number
 from mlmake.executors.parent import nameless_file
 from mlmake.executors.terminal import terminal_lent
 from mlmake.executors.warm import encode
@@ -37,10 +38,14 @@ class ForegroundExecutor:
         python: str,
         note_process: NoteProcess,
         interrupted: Callable[[], None],
+        inherit: Sequence[int] = (),
     ) -> None:
-        """`python` is the interpreter for calls, absolute; `interrupted` hears that Ctrl-C has ended the step."""
+        """`python` is the interpreter for calls, absolute; `interrupted` hears that Ctrl-C has ended the step.
+
+        `inherit` are descriptors that the step gets too.
+        """
         self._others, self._action, self._python = others, action, python
-        self._note, self._interrupted = note_process, interrupted
+        self._note, self._interrupted, self._inherit = note_process, interrupted, tuple(inherit)
         self._attempts = Attempts(live=False)
         self._running = self._struck = False
 
@@ -80,7 +85,7 @@ class ForegroundExecutor:
             log.write(_LOGGED)
         match job.order:
             case Process() as order:
-                process = _start(attempt.argv(order), attempt.env(), cwd=job.root)
+                process = _start(attempt.argv(order), attempt.env(), cwd=job.root, inherit=self._inherit)
             case FunctionCall() as call:
                 process = self._call(call, attempt)
         self._note(job.id, process.pid, descendants.start_time(process.pid))
@@ -101,13 +106,13 @@ class ForegroundExecutor:
             held.write(json.dumps(order).encode())
             held.seek(0)
             argv = [self._python, _SCRIPT, str(held.fileno()), root]
-            return _start(argv, attempt.env(), cwd=root, inherit=(held.fileno(),))
+            return _start(argv, attempt.env(), cwd=root, inherit=(held.fileno(), *self._inherit))
 
 
 def _start(argv: Sequence[str], env: Mapping[str, str], *, cwd: str, inherit: Sequence[int] = ()) -> ChildProcess:
     """Start a command with our own streams. Raises `NotStarted`."""
     try:
-        argv = without_shell(argv, env)
+        argv = without_number(without_shell(argv, env), env)
         popen = subprocess.Popen(
             argv, executable=program(argv[0], env.get("PATH")), cwd=cwd, env=dict(env), pass_fds=inherit
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from mlmake.executors import descendants
 from mlmake.executors.attempt import Attempt, Attempts, NoteProcess, NotStarted, Started
 from mlmake.executors.direct import program, without_shell
+from mlmake.executors.making import without_number
 from mlmake.model.job import Ended, Job, Process, Remark
 
 
@@ -75,7 +76,7 @@ def start_process(argv: Sequence[str], env: dict[str, str], *, cwd: str, inherit
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     try:
-        argv = without_shell(argv, env)
+        argv = without_number(without_shell(argv, env), env)
         popen = subprocess.Popen(
             argv,
             # Found once and not anew in every folder of PATH by every child.

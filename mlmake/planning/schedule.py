@@ -1,7 +1,7 @@
 """What may start next: priorities by the longest path and room by resources; it starts nothing itself."""
 
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mlmake.model.graph import Action, Graph, Resources
@@ -90,6 +90,10 @@ class Room:
             self.named[name] += sign * amount
 
 
+def _yes() -> bool:
+    return True
+
+
 @dataclass(slots=True)
 class Line:
     """The steps that wait for room, first in line the one with the longest path behind it."""
@@ -103,12 +107,17 @@ class Line:
         self._arrivals += 1
         insort(self.waiting, (-priority, self._arrivals, name, claimed), key=lambda entry: entry[:2])
 
-    def next(self, room: Room) -> tuple[str, Resources] | None:
-        """Take the first that fits; one that was overtaken too often is waited for."""
+    def next(self, room: Room, *, permit: Callable[[], bool] = _yes) -> tuple[str, Resources] | None:
+        """Take the first that fits; one that was overtaken too often is waited for.
+
+        `permit` is asked once there is one that fits, and may keep it in line.
+        """
         if room.places <= 0:
             return None
         for place, (_, _, name, claimed) in enumerate(self.waiting):
             if room.fits(claimed):
+                if not permit():
+                    return None
                 del self.waiting[place]
                 for _, _, earlier, _ in self.waiting[:place]:
                     self.overtaken[earlier] = self.overtaken.get(earlier, 0) + 1

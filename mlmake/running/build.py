@@ -38,6 +38,8 @@ from mlmake.ports import (
     Interrupted,
     Message,
     OutsideProject,
+    PlaceFree,
+    Places,
     TraceStore,
     Workspace,
 )
@@ -59,6 +61,16 @@ LONGEST_END = 40.0
 """Seconds that killed steps may take to go when a build breaks off."""
 
 
+class _OwnPlaces:
+    """Nobody else has a say."""
+
+    def take(self) -> bool:
+        return True
+
+    def give(self) -> None:
+        pass  # there is nothing to be given back
+
+
 class Build:
     """One build of one request; `events` carries it out and tells."""
 
@@ -75,13 +87,16 @@ class Build:
         executor: Executor,
         installed: Installed,
         crew: Crew,
+        places: Places | None = None,
     ) -> None:
+        """`places` are asked besides the room, if anybody else has a say in how much runs at once."""
         self.graph, self.request, self.options = graph, request, options
         self.clock, self.workspace, self.traces, self.store = clock, workspace, traces, store
         self.executor, self.installed, self.crew = executor, installed, crew
         self.board = Board(graph, closure(graph, request.actions), request.actions)
         self.ledger = Ledger(traces, store, workspace=workspace, clock=clock)
         self.line = Line()
+        self.places: Places = places or _OwnPlaces()
         self.totals = widen(graph.project.totals, options.jobs)
         self.room = Room(self.totals, options.jobs or max(1, int(self.totals.cpus)))
         self.busy: set[str] = set()
@@ -237,7 +252,7 @@ class Build:
         for name in [name for due, name in self.pauses if due <= now]:
             self._queue(name)
         self.pauses = [(due, name) for due, name in self.pauses if due > now]
-        while not self.stopping and (found := self.line.next(self.room)):
+        while not self.stopping and (found := self.line.next(self.room, permit=self.places.take)):
             name, claimed = found
             yield from self._attempt(name, self.room.take(claimed))
 
@@ -266,6 +281,7 @@ class Build:
             except Unfillable as error:
                 self.busy.discard(name)
                 self.room.give(granted)
+                self.places.give()
                 yield from self._fail(name, Outcome.FAILED, mishaps.unfillable(error.mistake))
                 return
         standing.job = job
@@ -310,7 +326,7 @@ class Build:
 
     def _hear(self, message: Message | None) -> Iterator[Event]:
         match message:
-            case None:
+            case None | PlaceFree():
                 return
             case Done(name, Attempted() as done):
                 yield from self._attempted(name, done)
@@ -360,6 +376,7 @@ class Build:
         self.busy.discard(name)
         assert standing.claimed is not None, "only what had room was attempted"
         self.room.give(standing.claimed)
+        self.places.give()
         if ended is not None and ended.survivors:
             yield Warned(self.clock.now(), name, mishaps.survivors(ended.survivors))
         moved = done.early or done.late
