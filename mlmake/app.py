@@ -27,6 +27,7 @@ from mlmake.host.makeflags import read_offer
 from mlmake.host.packages import InstalledPackages
 from mlmake.host.project import Located
 from mlmake.host.signals import interrupts
+from mlmake.host.sources import LocalSources
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
 from mlmake.model.event import GOOD, Event, Hashing, RunFinished, TargetStarted, Warned
@@ -121,6 +122,11 @@ class App:
         """What Python imports from outside the project."""
         return InstalledPackages(self.python)
 
+    @cached_property
+    def sources(self) -> LocalSources:
+        """Who asks how sources are."""
+        return LocalSources(self.workspace)
+
     @property
     def doubts(self) -> list[Problem]:
         """What in the Mlfile looks like an oversight."""
@@ -138,7 +144,14 @@ class App:
 
     def snapshot(self) -> Snapshot:
         """One look at the world, now."""
-        return survey(self.clock, self.workspace, traces=self.state, store=self.store, installed=self.installed)
+        return survey(
+            self.clock,
+            self.workspace,
+            traces=self.state,
+            store=self.store,
+            installed=self.installed,
+            sources=self.sources,
+        )
 
     def request(self, words: Sequence[str]) -> Request:
         """What words on the command line ask for. Raises Usage."""
@@ -265,6 +278,7 @@ class App:
                     traces=self.state,
                     store=self.store,
                     installed=self.installed,
+                    sources=self.sources,
                 )
             finally:
                 self.workspace.close()
@@ -331,6 +345,7 @@ class App:
             store=self.store,
             executor=executor,
             installed=self.installed,
+            sources=self.sources,
             crew=crew,
             places=places,
         )

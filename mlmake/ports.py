@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from mlmake.model.digest import Digest, ObjectName, Stamp, Version
+from mlmake.model.graph import Action
 from mlmake.model.job import Ended, Imported, Job, Remark
+from mlmake.model.observation import Observation
 from mlmake.model.trace import Failure, Memory, Packages, Product, Trace
 
 
@@ -52,6 +54,9 @@ class TraceStore(Memory, Protocol):
 
     def choose(self, trace: Trace) -> None:
         """An older result becomes the last run of its recipe again (it was restored); nothing else moves."""
+
+    def revalidate(self, trace: Trace, *, at: float) -> None:
+        """Note when a result was found to stand, in seconds since the epoch; its baseline does not move."""
 
     def fail(self, failure: Failure) -> None:
         """Note how an attempt failed; touches no result."""
@@ -181,6 +186,19 @@ class Installed(Protocol):
 
     def now(self, packages: Packages) -> Mapping[str, str]:
         """The versions of these packages as they are now, without those that are gone. Looks are kept."""
+
+
+class Sources(Protocol):
+    """Asks validators how sources are."""
+
+    def observe(self, action: Action, *, content: bool = False) -> Observation:
+        """What the validator of this action says now; with `content` what the source holds too.
+
+        May take as long as a probe may. Never raises for what the source or the probe does: the observation says it.
+        """
+
+    def cancel(self) -> None:
+        """End the probes that run: what they would have said is not waited for. Any thread may ask."""
 
 
 class OutsideProject(Exception):

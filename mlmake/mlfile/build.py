@@ -1,7 +1,7 @@
 """From a document to the graph: every name resolved, every mistake noted; what must be looked up is handed in."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlmake.mlfile.calls import Called, Offers, check_arguments, find_function, parameters_asked
 from mlmake.mlfile.document import Document
@@ -41,8 +41,10 @@ from mlmake.mlfile.recipe import (
 from mlmake.mlfile.schema import TargetTable
 from mlmake.mlfile.selects import read_select
 from mlmake.mlfile.serves import read_serve
+from mlmake.mlfile.sources import read_source, with_source_makers
 from mlmake.mlfile.territory import Territory
 from mlmake.mlfile.using import listed_parameters, written_parameters
+from mlmake.mlfile.validity import read_validity
 from mlmake.model.digest import Value
 from mlmake.model.fact import Fact, fact, recipe_digest
 from mlmake.model.former import vanished
@@ -65,6 +67,7 @@ from mlmake.model.graph import (
     Target,
 )
 from mlmake.model.reason import Code
+from mlmake.model.validity import ALWAYS_VALID
 
 RESOURCES = ("cpus", "memory", "gpus")
 _NO_OUTPUTS: tuple[Output, ...] = ()
@@ -301,6 +304,12 @@ class _Builder:
                 table, common.where, totals=totals, outputs=outputs, resources=resources, timeout=timeout
             )
             self._take(problems)
+            source = read_source(
+                table, (*common.where, "source"), known, instance, keys, resolver=resolver, notes=self.notes
+            )
+            validity = read_validity(table, source)
+            if validity is not ALWAYS_VALID:
+                policy = replace(policy, validity=validity)
             actions[instance] = Action(
                 id=instance,
                 target=name,
@@ -308,7 +317,7 @@ class _Builder:
                 command=command,
                 inputs=inputs,
                 outputs=outputs,
-                upstream=makers(inputs),
+                upstream=with_source_makers(makers(inputs), source),
                 after=resolver.after(name, instance, keys) if table.after else (),
                 params=shared[0],
                 env=common.env,

@@ -24,6 +24,12 @@ class Called:
     signature: Signature
 
 
+def split_function(text: str) -> tuple[str, str]:
+    """Module and function of a text that is one."""
+    module, _, function = text.partition(":")
+    return module, function
+
+
 def find_function(text: str, handed: Handed) -> Called | Mistake:
     """The function that `module:function` names."""
     match = _CALL.fullmatch(text)

@@ -83,7 +83,7 @@ class Resolver:
             seen: set[Item] = set()
             texts: list[Value] = []
             for number, text in enumerate(declared):
-                found = self._entry(text, (*where, number), own, instance, keys, texts)
+                found = self.entry(text, (*where, number), own, instance, keys, texts)
                 if found is None:
                     self.flawed.add(name)
                     continue
@@ -99,7 +99,7 @@ class Resolver:
         for label, value in declared.items():
             texts = []
             if isinstance(value, str):
-                found = self._entry(value, (*where, label), own, instance, keys, texts)
+                found = self.entry(value, (*where, label), own, instance, keys, texts)
                 if found is None:
                     self.flawed.add(name)
                 else:
@@ -109,7 +109,7 @@ class Resolver:
             items_of: dict[int, Item] = {}
             known: set[Item] = set()
             for number, text in enumerate(value):
-                found = self._entry(text, (*where, label, number), own, instance, keys, texts)
+                found = self.entry(text, (*where, label, number), own, instance, keys, texts)
                 if found is None:
                     self.flawed.add(name)
                 for item in found[1] if found else ():
@@ -121,7 +121,7 @@ class Resolver:
             written[f"inputs.{label}"] = texts
         return Resolved(tuple(inputs), written)
 
-    def _entry(
+    def entry(
         self,
         text: str,
         where: KeyPath,
@@ -129,8 +129,13 @@ class Resolver:
         instance: str,
         keys: Keys,
         texts: list[Value],
+        *,
+        listed: bool = True,
     ) -> tuple[bool, tuple[Item, ...]] | None:
-        """One written input: whether it is a list, and its items; None if it has a mistake, which is noted."""
+        """One written input: whether it is a list, and its items; None if it has a mistake, which is noted.
+
+        Its filled text is added to `texts`. Of a pattern that is not to be `listed`, only what others make is found.
+        """
         if "{" in text:
             filled = self._fill(text, self.scopes[instance], where)
             if filled is None:
@@ -145,7 +150,7 @@ class Resolver:
         path, shown = self._place(text)
         texts.append(shown)
         if is_glob(path):
-            items = self.territory.items(path)
+            items = self.territory.items(path) if listed else self.territory.made_by_others(path)
             for item in items:
                 if not isinstance(item, Leaf | Chosen) and item.maker == instance:
                     what = item.pattern if isinstance(item, PartGlob) else item.path

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from mlmake.mlfile import wording
-from mlmake.mlfile.condition import is_condition
+from mlmake.mlfile.condition import read_condition
 from mlmake.mlfile.keypath import KeyPath
 from mlmake.mlfile.nearest import closest
 from mlmake.mlfile.policy import read_duration, read_link, read_size
@@ -91,7 +91,7 @@ def _judging(target: TargetTable, where: KeyPath, problems: list[Problem], absen
     _probe(target, where, problems, absent)
     _significant(target, where, problems, absent)
     if target.enough is not None:
-        if not is_condition(target.enough):
+        if read_condition(target.enough) is None:
             problems.append(Problem((*where, "enough"), *wording.bad_condition(target.enough)))
         if target.metrics is None:
             absent.append(Problem((*where, "enough"), *wording.enough_without_metrics(), at_key=True))

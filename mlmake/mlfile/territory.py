@@ -155,7 +155,11 @@ class Territory:
             found = self._globs[pattern] = tuple(self._matching(pattern))
         return found
 
-    def _matching(self, pattern: str) -> list[Item]:
+    def made_by_others(self, pattern: str) -> tuple[Item, ...]:
+        """What a glob stands for of what is made, by bytes; the disk is not asked."""
+        return tuple(_by_bytes(self._made_matching(pattern)))
+
+    def _made_matching(self, pattern: str) -> dict[str, Item]:
         whole, start = matcher(pattern), prefix(pattern)
         rows: dict[str, Item] = {}
         for at in range(bisect_left(self._sorted, start), len(self._sorted)):
@@ -168,6 +172,10 @@ class Territory:
             if folder not in rows:
                 for inner in within(pattern, folder):
                     rows[inner.replace(literal(folder), folder, 1)] = PartGlob(inner, maker)
+        return rows
+
+    def _matching(self, pattern: str) -> list[Item]:
+        rows = self._made_matching(pattern)
         for path in self._listing(pattern):
             if path in rows or f"{path}/" in self.owners:
                 continue
@@ -179,4 +187,8 @@ class Territory:
             if leaf is None:
                 leaf = self._leaves[path] = Leaf(path)
             rows[path] = leaf
-        return [rows[path] for path in sorted(rows, key=lambda p: p.encode("utf-8", "surrogateescape"))]
+        return _by_bytes(rows)
+
+
+def _by_bytes(rows: Mapping[str, Item]) -> list[Item]:
+    return [rows[path] for path in sorted(rows, key=lambda p: p.encode("utf-8", "surrogateescape"))]

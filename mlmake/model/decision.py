@@ -18,9 +18,13 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verb with its reasons; `result` is the remembered result that is kept or put back."""
+    """A verb with its reasons; `result` is the remembered result that is kept or put back.
+
+    `due` is when time alone may change it, in seconds since the epoch.
+    """
 
     action: str
     verb: Verb
     reasons: tuple[Reason, ...]
     result: Trace | None = None
+    due: float | None = None

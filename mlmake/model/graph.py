@@ -2,126 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
+from mlmake.model.command import Argv as Argv
+from mlmake.model.command import Call as Call
+from mlmake.model.command import Command as Command
+from mlmake.model.command import Group as Group
+from mlmake.model.command import Select as Select
+from mlmake.model.command import Shell as Shell
 from mlmake.model.digest import Digest, Value
 from mlmake.model.fact import Recipe
+from mlmake.model.item import Chosen as Chosen
+from mlmake.model.item import Input as Input
+from mlmake.model.item import Item as Item
+from mlmake.model.item import Leaf as Leaf
+from mlmake.model.item import Made as Made
+from mlmake.model.item import Output as Output
+from mlmake.model.item import Part as Part
+from mlmake.model.item import PartGlob as PartGlob
 from mlmake.model.units import Bytes, Seconds
-
-# Paths are strings with "/" between parts, relative to the project root, normalised; those outside the project keep
-# leading "../" parts or are absolute. A folder ends in "/". Names that are not UTF-8 carry surrogate escapes.
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A file or folder that nothing in the graph makes."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A whole output of another action."""
-
-    path: str
-    maker: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A file, or a folder, inside the folder output of another action; known once that has run."""
-
-    path: str
-    maker: str
-
-
-@dataclass(frozen=True, slots=True)
-class PartGlob:
-    """What matches a pattern inside the folder output of another action; known once that has run."""
-
-    pattern: str
-    maker: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """One output of the instances that a selection chose, best first; known once that has run.
-
-    `selector` is the action that selects, `manifest` the path of what it writes. `candidates` gives, for every
-    instance that may be chosen, the path of that output and the action that makes it.
-    """
-
-    output: str
-    selector: str
-    manifest: str
-    candidates: Mapping[str, str]
-
-
-Item: TypeAlias = Leaf | Made | Part | PartGlob | Chosen
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One input as declared: its name (none in an array), whether it is one path or a list, and what it stands for."""
-
-    name: str | None
-    many: bool
-    items: tuple[Item, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One declared output: a file, or a folder if the path ends in "/"."""
-
-    name: str | None
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shell:
-    """A script for the project's shell; a template whose values are shell-quoted."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Argv:
-    """A command run without a shell; each element is a template."""
-
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A Python function of the project; `arguments` are the names it asks for, read from its source."""
-
-    module: str
-    function: str
-    arguments: tuple[str, ...]
-    optional: frozenset[str] = frozenset()
-    rest: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Select:
-    """Choose the best of a fan-out by a metric; `pick` names the action ids whose outputs are chosen instead."""
-
-    by: str
-    top: int = 1
-    order: str = "max"
-    min: float | None = None
-    max: float | None = None
-    per: tuple[str, ...] = ()
-    candidates: tuple[str, ...] = ()
-    pick: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """No command: the target means its inputs."""
-
-
-Command: TypeAlias = Shell | Argv | Call | Select | Group
+from mlmake.model.validity import ALWAYS_VALID, Validity
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +58,7 @@ class Policy:
     keep: tuple[str, ...] = ()
     track: tuple[str, ...] = ("imports",)
     metrics: str | None = None
+    validity: Validity = ALWAYS_VALID
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,10 @@ Plain = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One cause: what it is about (a parameter, a path, an output) and its value before and now."""
+    """One cause: what it is about (a parameter, a path, an output), its value before and now, and what else to say."""
 
     code: Code
     subject: str = ""
     old: Plain = None
     new: Plain = None
+    note: str = ""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from mlmake.model.digest import Digest, ObjectName, digest_of
 from mlmake.model.fact import Fact
+from mlmake.model.observation import Baseline
 from mlmake.model.reason import Reason
 
 
@@ -41,7 +42,9 @@ class Trace:
     `read` are those of `discovered` that it read as data, all others are its code; `packages` what its Python imported
     from outside the project.
     `started` and `ended` are seconds since the epoch by the wall clock, `seconds` by a clock that does not jump.
-    `origin` says by what and where it was made. `order` counts recordings in a state, 0 before it is recorded.
+    `origin` says by what and where it was made. `baseline` is what its source was before it ran, none without one.
+    `complete` is false if it was made from fewer branches than there are. `order` counts recordings in a state, 0
+    before it is recorded.
     """
 
     action: str
@@ -57,6 +60,8 @@ class Trace:
     reasons: tuple[Reason, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    complete: bool = True
     order: int = 0
     read: tuple[str, ...] = ()
     packages: tuple[Packages, ...] = ()
@@ -100,6 +105,9 @@ class Memory(Protocol):
 
     def results(self, recipe: Digest, key: Digest | None = None) -> Sequence[Trace]:
         """All results of a recipe, or only those made from inputs with this key; newest recorded first."""
+
+    def checked(self, trace: Trace) -> float | None:
+        """When this result was last revalidated, in seconds since the epoch; None if never."""
 
     def failure(self, action: str) -> Failure | None:
         """How the last attempt of this action failed, if it did."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from mlmake.model.digest import UNKNOWN, Digest, Version
 from mlmake.model.graph import Action, Chosen, Graph, Input, Item, Leaf, Made, Part, PartGlob
+from mlmake.model.observation import Baseline, Observation
 from mlmake.model.plan import Request
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Packages, Product, Trace
+from mlmake.model.validity import Validity
 from mlmake.planning.discovered import needs
 from mlmake.planning.request import owner_of
 from mlmake.planning.selection import chosen_paths
@@ -38,7 +40,10 @@ class Evidence:
 
     `inputs` are its declared inputs as (path, version) in order, each path once. `open` are items whose set of paths is
     not known yet. `last` is the last run of the present recipe, `latest` the last result under any recipe.
-    `results` gives all remembered results of the recipe, or those with a key, newest first.
+    `results` gives all remembered results of the recipe, or those with a key, newest first. `made` says whether another
+    target makes what is at a path. `now` is seconds since the epoch; `checked` when a result was last revalidated.
+    `observe` asks the validator, none if what is upstream may still change what it says. `lifted`: its window does not
+    hold this once. `confirmed`: it ran, was restored or revalidated in this very build.
     """
 
     action: Action
@@ -52,12 +57,30 @@ class Evidence:
     stored: Callable[[Product], bool]
     installed: Callable[[Packages], Mapping[str, str]]
     forced: bool
+    made: Callable[[str], bool]
+    now: float
+    checked: Callable[[Trace], float | None]
+    observe: Callable[[], Observation | None]
+    exact: bool = False
+    lifted: bool = False
+    confirmed: bool = False
+
+    @property
+    def validity(self) -> Validity:
+        """When its results stand."""
+        return self.action.policy.validity
 
 
 def gather(
-    action: Action, graph: Graph, *, request: Request, snapshot: Snapshot, settled: Mapping[str, Settled]
+    action: Action,
+    graph: Graph,
+    *,
+    request: Request,
+    snapshot: Snapshot,
+    settled: Mapping[str, Settled],
+    confirmed: bool = False,
 ) -> Evidence:
-    """Look up everything about one action, given what its upstream came to."""
+    """Look up everything about one action, given what its upstream came to, and whether it is done in this build."""
     inputs: dict[str, Version] = {}
     unknown: list[PartGlob | Chosen] = []
     bound = []
@@ -95,8 +118,29 @@ def gather(
         version=version,
         stored=snapshot.stored if request.restore else lambda product: False,
         installed=snapshot.installed,
-        forced=action.id in request.forced,
+        forced=action.id in request.forced and not confirmed,
+        made=lambda path: owner_of(graph, path) not in (None, action.id),
+        now=snapshot.now,
+        checked=memory.checked,
+        observe=lambda: _observe(action, snapshot, settled, exact=request.exact),
+        exact=request.exact,
+        lifted=action.id in request.lifted,
+        confirmed=confirmed,
     )
+
+
+def present_baseline(evidence: Evidence) -> Baseline | None:
+    """What a result would be remembered by if it were made from the source as it is now; None without a validator."""
+    said, probe = (evidence.observe() if evidence.validity.asks else None), evidence.validity.probe
+    return None if said is None else Baseline(said.content, said.measures, probe.identity if probe else None)
+
+
+def _observe(action: Action, snapshot: Snapshot, settled: Mapping[str, Settled], *, exact: bool) -> Observation | None:
+    source = action.policy.validity.source
+    made = [item for item in source.items if isinstance(item, Made | Part | PartGlob)] if source else []
+    if any(not _in_place(item.maker, settled) for item in made):
+        return None
+    return snapshot.observe(action, exact)
 
 
 def _in_place(maker: str, settled: Mapping[str, Settled]) -> bool:

@@ -9,7 +9,7 @@ from mlmake.model.plan import Plan, Request
 from mlmake.model.reason import Code, Reason
 from mlmake.model.snapshot import Snapshot
 from mlmake.planning.evidence import Settled, gather
-from mlmake.planning.judge import decide
+from mlmake.planning.judge import Unjudgeable, decide
 
 
 def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
@@ -17,12 +17,18 @@ def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
     order = closure(graph, request.actions)
     decisions: dict[str, Decision] = {}
     settled: dict[str, Settled] = {}
+    troubles: dict[str, str] = {}
     for name in order:
         action = graph.actions[name]
         if action.is_group or action.is_phony:
             continue
-        decision = decide(gather(action, graph, request=request, snapshot=snapshot, settled=settled))
-        decisions[name] = decision
+        evidence = gather(action, graph, request=request, snapshot=snapshot, settled=settled)
+        try:
+            decision = decisions[name] = decide(evidence)
+        except Unjudgeable as trouble:
+            troubles[name] = str(trouble)
+            settled[name] = Settled({output.path: UNKNOWN for output in action.outputs}, in_place=False)
+            continue
         settled[name] = outlook(action, decision)
     for name in reversed(order):
         if graph.actions[name].is_phony and (verb := _phony_verb(name, graph, order, request, decisions)):
@@ -31,7 +37,13 @@ def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
     for name in order:
         if name in decisions and (latest := snapshot.memory.latest(name)):
             expected[name] = latest.seconds
-    return Plan(request, {name: decisions[name] for name in order if name in decisions}, expected)
+    return Plan(
+        request,
+        {name: decisions[name] for name in order if name in decisions},
+        expected,
+        next_due=min((decision.due for decision in decisions.values() if decision.due is not None), default=None),
+        troubles=troubles,
+    )
 
 
 def outlook(action: Action, decision: Decision) -> Settled:

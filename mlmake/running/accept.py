@@ -11,10 +11,10 @@ from mlmake.model.metrics import NotMetrics
 from mlmake.model.plan import Request
 from mlmake.model.reason import Code, Reason
 from mlmake.model.trace import Product, Trace
-from mlmake.planning.evidence import Evidence, Settled, gather
+from mlmake.planning.evidence import Evidence, Settled, gather, present_baseline
 from mlmake.planning.judge import decide
 from mlmake.planning.plan import outlook
-from mlmake.ports import Clock, ContentStore, Installed, TraceStore, Workspace
+from mlmake.ports import Clock, ContentStore, Installed, Sources, TraceStore, Workspace
 from mlmake.running import mishaps
 from mlmake.running.attempt import keep_outputs, read_metrics
 from mlmake.running.ledger import Ledger
@@ -65,13 +65,14 @@ def accept(
     traces: TraceStore,
     store: ContentStore,
     installed: Installed,
+    sources: Sources,
 ) -> Accepted:
     """Record what lies at the outputs of these actions, all or none. What they are made from has to be up to date.
 
     Raises NotAccepted, OSError for what cannot be read.
     """
     request = Request(tuple(names))
-    snapshot = survey(clock, workspace, traces=traces, store=store, installed=installed)
+    snapshot = survey(clock, workspace, traces=traces, store=store, installed=installed, sources=sources)
     settled: dict[str, Settled] = {}
     drafts: list[Trace] = []
     problems: list[str] = []
@@ -141,6 +142,9 @@ def _missing(action: Action, evidence: Evidence, workspace: Workspace) -> str | 
     inputs = [path for path, version in evidence.inputs if version is MISSING]
     if inputs:
         return mishaps.not_accepted(action.id, mishaps.missing_inputs(inputs))
+    said = evidence.observe() if evidence.validity.asks else None
+    if said is not None and said.error is not None:
+        return mishaps.not_accepted(action.id, said.error)
     outputs = [output.path for output in action.outputs if workspace.look_again(output.path) is MISSING]
     return mishaps.not_accepted(action.id, mishaps.nothing_to_accept(outputs)) if outputs else None
 
@@ -178,6 +182,7 @@ def _trace(
         origin=acceptance.origin,
         read=before.read if before else (),
         packages=tuple(replace(p, versions=evidence.installed(p)) for p in before.packages) if before else (),
+        baseline=present_baseline(evidence),
     )
 
 

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlmake.model.digest import Digest, Version
 from mlmake.model.graph import Action
 from mlmake.model.job import Ended
 from mlmake.model.metrics import NotMetrics, flatten
+from mlmake.model.observation import Baseline, Observation
 from mlmake.model.trace import Packages, Product
+from mlmake.model.validity import Probe
+from mlmake.planning.rebuild.significance import equal
 from mlmake.ports import ContentStore, Installed, OutsideProject, StoreTrouble, Workspace
 from mlmake.running import mishaps
 
@@ -38,6 +41,7 @@ class Attempted:
     missing: tuple[str, ...] = ()
     error: str | None = None
     store_trouble: str | None = None
+    baseline: Baseline | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -61,13 +65,18 @@ def attempt(
     installed: Installed,
     maker: Callable[[str], str | None],
     now: Callable[[], float],
+    observe: Callable[[bool], Observation] | None = None,
 ) -> Attempted:
     """Do the step, whole: on any failure the outputs are what they were before, except those in `keep`.
 
     `keep` are those of the kept outputs that this attempt may go on with; others are dropped before it starts, so that
     what it leaves at them can stay. `maker` names the action that makes a path, if one does. `now` is the clock by
-    which files are stamped, in seconds since the epoch.
+    which files are stamped, in seconds since the epoch. `observe` asks the validator of the source, if there is
+    one: before (True), where an answer of this build will do, and after.
     """
+    before = observe(True) if observe is not None else None
+    if before is not None and before.error is not None:
+        return Attempted(error=before.error)
     try:
         early = _moved(inputs, workspace)
     except OSError as error:
@@ -91,11 +100,21 @@ def attempt(
         )
     except OSError as error:
         attempted = Attempted(ended, error=mishaps.unreadable_outputs(error))
+    if attempted.succeeded and before is not None and observe is not None:
+        attempted = replace(attempted, baseline=baseline(action.policy.validity.probe, before, observe(False)))
     if attempted.late:
         workspace.settle(job)
     elif not attempted.succeeded:
         workspace.put_back(job)
     return attempted
+
+
+def baseline(probe: Probe | None, before: Observation, after: Observation) -> Baseline:
+    """What a run is remembered to have been made from, by what its source was before and after it."""
+    moved = before.content != after.content or (before.measures is None) != (after.measures is None)
+    if before.measures is not None and after.measures is not None:
+        moved = moved or not equal(before.measures, after.measures)
+    return Baseline(before.content, before.measures, probe.identity if probe else None, moved)
 
 
 def _look(

@@ -19,6 +19,7 @@ class State(Enum):
     WAITING = "something upstream is not done"
     READY = "all upstream is done and good: may be judged"
     HELD = "judged stale; phonies it comes after are not done"
+    ASKING = "its validator is being asked"
     QUEUED = "judged stale; waits for room"
     RUNNING = "an attempt, a restore or a pause between attempts is under way"
     DONE = "has its outcome"

@@ -1,6 +1,7 @@
 """Plan to events: the one loop that carries a build out, by messages from its crew; it judges nothing itself."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from mlmake.mlfile.interpolate import Unfillable
 from mlmake.model.decision import Decision, Verb
@@ -16,12 +17,13 @@ from mlmake.model.event import (
 )
 from mlmake.model.graph import Action, Graph, Leaf, Resources, Select
 from mlmake.model.job import Ended, How, Job, Reported, Said
+from mlmake.model.observation import Observation
 from mlmake.model.plan import Request
-from mlmake.model.reason import Reason
+from mlmake.model.reason import Code, Reason
 from mlmake.model.trace import Failure, Trace
 from mlmake.planning.discovered import declaring
 from mlmake.planning.evidence import Settled, gather
-from mlmake.planning.judge import decide
+from mlmake.planning.judge import Unjudgeable, covered, decide
 from mlmake.planning.plan import closure
 from mlmake.planning.rebuild.packages import changed_packages
 from mlmake.planning.request import owner_of
@@ -40,6 +42,7 @@ from mlmake.ports import (
     OutsideProject,
     PlaceFree,
     Places,
+    Sources,
     TraceStore,
     Workspace,
 )
@@ -71,6 +74,14 @@ class _OwnPlaces:
         pass  # there is nothing to be given back
 
 
+REFRESHING = frozenset({Code.EXPIRED, Code.SOURCE_CHANGED, Code.STALE})
+"""The reasons of a run that only brings up to date what has not changed otherwise."""
+
+
+class NotAsked(Exception):
+    """The validator has not been asked yet."""
+
+
 class Build:
     """One build of one request; `events` carries it out and tells."""
 
@@ -86,13 +97,14 @@ class Build:
         store: ContentStore,
         executor: Executor,
         installed: Installed,
+        sources: Sources,
         crew: Crew,
         places: Places | None = None,
     ) -> None:
         """`places` are asked besides the room, if anybody else has a say in how much runs at once."""
         self.graph, self.request, self.options = graph, request, options
         self.clock, self.workspace, self.traces, self.store = clock, workspace, traces, store
-        self.executor, self.installed, self.crew = executor, installed, crew
+        self.executor, self.installed, self.sources, self.crew = executor, installed, sources, crew
         self.board = Board(graph, closure(graph, request.actions), request.actions)
         self.ledger = Ledger(traces, store, workspace=workspace, clock=clock)
         self.line = Line()
@@ -108,7 +120,9 @@ class Build:
         self.saved = 0.0
         self.stopping = False
         self.signal: int | None = None
-        self.snapshot = survey(clock, workspace, traces=traces, store=store, installed=installed)
+        self.observed: dict[str, Observation] = {}
+        looked = survey(clock, workspace, traces=traces, store=store, installed=installed, sources=sources)
+        self.snapshot = replace(looked, observe=self._observation)
 
     # The loop: judge what is ready, start what has room, hear what comes.
 
@@ -153,6 +167,7 @@ class Build:
 
     def _abandon(self) -> None:
         """Kill what runs still: the machine broke, or nobody listens any more."""
+        self.sources.cancel()
         for name in self.busy:
             self._cancel(name, kill=True)
         end = self.clock.monotonic() + LONGEST_END
@@ -181,6 +196,13 @@ class Build:
         except OSError as error:
             yield from self._fail(name, Outcome.FAILED, mishaps.unreadable(error))
             return
+        except Unjudgeable as trouble:
+            yield from self._fail(name, Outcome.FAILED, str(trouble))
+            return
+        except NotAsked:
+            if not self.stopping:
+                self._ask(action)
+            return
         standing.evidence, standing.decision = evidence, decision
         if decision.verb is Verb.SKIP:
             yield from self._keep(name, decision, Outcome.SKIPPED)
@@ -194,6 +216,30 @@ class Build:
             yield from self._fail(name, Outcome.FAILED, mishaps.missing_inputs(missing))
         elif not self.stopping:
             yield from self._hold(name)
+
+    def _observation(self, action: Action, content: bool) -> Observation:
+        """What the validator said in this build. Raises NotAsked: asking may take long, so the loop does not wait."""
+        if action.id not in self.observed:
+            raise NotAsked
+        return self.observed[action.id]
+
+    def _ask(self, action: Action) -> None:
+        self.board.to(action.id, State.ASKING)
+        self.busy.add(action.id)
+        self.crew.submit(action.id, lambda: self.sources.observe(action, content=self.request.exact))
+
+    def _before_and_after(self, action: Action) -> Callable[[bool], Observation] | None:
+        """Asks the validator around a run; what was heard in this build before its first attempt is not asked again."""
+        if not action.policy.validity.asks:
+            return None
+        known = self.observed.get(action.id) if self.board[action.id].attempts == 1 else None
+
+        def observe(before: bool) -> Observation:
+            if before and known is not None:
+                return known
+            return self.sources.observe(action, content=self.request.exact)
+
+        return observe
 
     def _hold(self, name: str) -> Iterator[Event]:
         """Judged stale: stand in line, or wait for the phonies that come before."""
@@ -220,6 +266,12 @@ class Build:
         result = decision.result
         assert result is not None, "what is kept or restored has a result"
         self.ledger.choose(result)
+        codes = {reason.code for reason in decision.reasons}
+        if Code.REVALIDATED in codes and Code.ENOUGH not in codes:
+            self.ledger.revalidate(result, at=self.snapshot.now)
+        if Code.STALE_IF_ERROR in codes:
+            outcome = Outcome.STALE
+            yield Warned(self.clock.now(), name, mishaps.stale(decision.reasons))
         self.results[name] = result
         self.saved += result.seconds
         self._compare_packages(name, result)
@@ -293,6 +345,7 @@ class Build:
         yield TargetStarted(
             self.clock.now(), action.target, name, decision.reasons, standing.attempts, job.log if job else None
         )
+        observe = self._before_and_after(action)
         if action.policy.keep:
             self.ledger.fail(self._failure(name, "started", None))
             yield from self.ledger.commit()
@@ -310,6 +363,7 @@ class Build:
                 installed=self.installed,
                 maker=lambda path: owner_of(self.graph, path),
                 now=self.clock.now,
+                observe=observe,
             ),
         )
 
@@ -330,6 +384,10 @@ class Build:
                 return
             case Done(name, Attempted() as done):
                 yield from self._attempted(name, done)
+            case Done(name, Observation() as said):
+                self.busy.discard(name)
+                self.observed[name] = said
+                self.board.to(name, State.READY)
             case Done(name, _):
                 yield from self._restored(name)
             case Crashed(name, DamagedObject() | OutsideProject() | OSError() as error) if self._restoring(name):
@@ -404,9 +462,26 @@ class Build:
             yield Warned(self.clock.now(), name, mishaps.tried_again(self._mishap(action, done), pause))
             self.pauses.append((self.clock.monotonic() + pause, name))
         else:
+            if (covering := self._covering(name, done)) is not None:
+                standing.decision = covering
+                self._restore(name, covering)
+                return
             timed_out = ended is not None and ended.how is How.TIMED_OUT
             outcome = Outcome.TIMED_OUT if timed_out else Outcome.FAILED
             yield from self._fail(name, outcome, self._mishap(action, done), done)
+
+    def _covering(self, name: str, done: Attempted) -> Decision | None:
+        """That the last good result goes on in the place of a refresh that failed, if it may."""
+        standing = self.board[name]
+        evidence, decision = standing.evidence, standing.decision
+        assert evidence is not None and decision is not None, "only what was judged is attempted"
+        if evidence.last is None or not {reason.code for reason in decision.reasons} <= REFRESHING:
+            return None
+        reason = covered(evidence, evidence.last)
+        if reason is None:
+            return None
+        told = replace(reason, note=self._mishap(self.graph.actions[name], done))
+        return replace(decision, verb=Verb.RESTORE, reasons=(told,), result=evidence.last)
 
     def _may_retry(self, action: Action, attempts: int, done: Attempted) -> bool:
         times = action.policy.retries.times if self.options.retries is None else self.options.retries
@@ -433,6 +508,7 @@ class Build:
         again = self.signal is not None
         self.signal = self.signal or signal
         self._stop()
+        self.sources.cancel()
         for name in self.busy:
             self._cancel(name, kill=again)
         yield Warned(self.clock.now(), "", mishaps.interrupting(sorted(self.busy), again=again))
@@ -472,6 +548,7 @@ class Build:
             origin=self.options.origin,
             read=done.read,
             packages=done.packages,
+            baseline=done.baseline,
         )
         if evidence.latest is None:
             yield from self._spare(name, standing.job_id, done)

@@ -45,6 +45,12 @@ class Ledger:
             self.traces.choose(trace)
             self._commit_in(LONGEST_WAIT)
 
+    def revalidate(self, trace: Trace, *, at: float) -> None:
+        """A result was found to stand."""
+        if self.traces.checked(trace) != at:
+            self.traces.revalidate(trace, at=at)
+            self._commit_in(LONGEST_WAIT)
+
     def fail(self, failure: Failure) -> None:
         """An attempt came to nothing."""
         self.traces.fail(failure)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mlmake.mlfile.interpolate import Mistake
 from mlmake.model.decision import Decision
 from mlmake.model.job import Ended, How
-from mlmake.model.reason import Reason
+from mlmake.model.reason import Code, Reason
 from mlmake.model.units import show_seconds
 from mlmake.planning.explain import AT_MOST, sentences
 
@@ -227,3 +227,9 @@ def _cause(error: Exception) -> str:
 def _listed(names: Sequence[str], most: int = 5) -> str:
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def stale(reasons: Sequence[Reason]) -> str:
+    """A refresh failed, and an older result goes on in its place."""
+    why = next((reason.note for reason in reasons if reason.code is Code.STALE_IF_ERROR), "")
+    return f"refreshing it failed, so its last result goes on in its place: {why}"

@@ -25,6 +25,7 @@ T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder(enc_hook=lambda value: _as_builtin(value)).encode
 _decode_trace = msgspec.msgpack.Decoder(Trace).decode
 _decode_failure = msgspec.msgpack.Decoder(Failure).decode
+_decode_time = msgspec.msgpack.Decoder(float).decode
 _decode_stamped = msgspec.msgpack.Decoder(Stamped).decode
 
 
@@ -52,6 +53,17 @@ def unpack_failure(data: bytes | memoryview | None) -> Failure | None:
 def unpack_stamped(data: bytes | memoryview | None) -> Stamped | None:
     """The stamped digest in these bytes; None if there is none or it cannot be read."""
     return _unpack(data, _decode_stamped)
+
+
+def pack_time(at: float) -> bytes:
+    """A time as bytes that can be told from damaged ones."""
+    payload = _encode(at)
+    return _PLAIN + xxh3_64_digest(_PLAIN + payload) + payload
+
+
+def unpack_time(data: bytes | memoryview | None) -> float | None:
+    """The time in these bytes; None if there is none or it cannot be read."""
+    return _unpack(data, _decode_time)
 
 
 def trace_to_json(trace: Trace) -> bytes:

@@ -16,12 +16,12 @@ from xxhash import xxh3_128_digest
 from mlmake.model.digest import Digest, Version
 from mlmake.model.trace import Failure, Trace
 from mlmake.ports import Stamped, StateTrouble
-from mlmake.stores.codec import SCHEMA, pack, unpack_failure, unpack_stamped, unpack_trace
+from mlmake.stores.codec import SCHEMA, pack, pack_time, unpack_failure, unpack_stamped, unpack_time, unpack_trace
 from mlmake.stores.header import Health, inspect
 from mlmake.stores.memory import MemoryState, makes, ordered, renumbered
 from mlmake.stores.probe import DAMAGED
 
-_NAMES = ("results", "last", "latest", "failed", "stamps", "meta")
+_NAMES = ("results", "last", "latest", "failed", "checked", "stamps", "meta")
 _BATCH = 5_000
 """Stamps a transaction: more would keep another writer waiting."""
 
@@ -34,8 +34,8 @@ Change: TypeAlias = tuple[str, bytes, bytes | None]
 """A database, a key, and the value to put; none to delete it."""
 
 # results: recipe, key of the inputs and order (16 + 16 + 8 bytes) → trace. last: recipe → key in results.
-# latest: action → key in results. failed: action → failure. stamps: path → stamped. meta: schema, order, and by action
-# what the user was warned of.
+# latest: action → key in results. failed: action → failure. checked: key in results → when it was revalidated.
+# stamps: path → stamped. meta: schema, order, and by action what the user was warned of.
 
 
 class LmdbState:
@@ -75,6 +75,23 @@ class LmdbState:
         if action not in self._failures:
             self.prefetch((), (action,))
         return self._failures[action]
+
+    def checked(self, trace: Trace) -> float | None:
+        """See `Memory.checked`."""
+        place = _place(trace)
+        if place not in self._checked:
+
+            def look(transaction: Any) -> float | None:
+                return unpack_time(transaction.get(place, db=self._databases["checked"]))
+
+            self._checked[place] = self._read(look)
+        return self._checked[place]
+
+    def revalidate(self, trace: Trace, *, at: float) -> None:
+        """See `TraceStore.revalidate`."""
+        place = _place(trace)
+        self._checked[place] = at
+        self._changes.append(("checked", place, pack_time(at)))
 
     def prefetch(self, recipes: Iterable[Digest], actions: Iterable[str]) -> None:
         """Read what `last`, `latest` and `failure` will be asked for, in one transaction."""
@@ -123,6 +140,7 @@ class LmdbState:
         self._failures: dict[str, Failure | None] = {}
         self._results: dict[Digest, list[Trace]] = {}
         self._warned: dict[str, str] = {}
+        self._checked: dict[bytes, float | None] = {}
 
     # Recording
 
@@ -172,7 +190,9 @@ class LmdbState:
         last, latest = self.last(trace.recipe), self.latest(trace.action)
         found = self._of(trace.recipe)
         left = [other for other in found if other.order != trace.order]
-        self._changes += (("results", _place(other), None) for other in found if other.order == trace.order)
+        for other in found:
+            if other.order == trace.order:
+                self._changes += (("results", _place(other), None), ("checked", _place(other), None))
         self._results[trace.recipe] = left
         if last is not None and last.order == trace.order:
             self._stand(trace.recipe, left[-1] if left else None)

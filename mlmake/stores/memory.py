@@ -18,6 +18,7 @@ class MemoryState:
         self._failures: dict[str, Failure] = {}
         self._stamps: dict[str, Stamped] = {}
         self._warned: dict[str, str] = {}
+        self._checked: dict[int, float] = {}
         self._order = 0
         for trace in traces:
             self._take(trace)
@@ -38,6 +39,14 @@ class MemoryState:
     def failure(self, action: str) -> Failure | None:
         """See `Memory.failure`."""
         return self._failures.get(action)
+
+    def checked(self, trace: Trace) -> float | None:
+        """See `Memory.checked`."""
+        return self._checked.get(trace.order)
+
+    def revalidate(self, trace: Trace, *, at: float) -> None:
+        """See `TraceStore.revalidate`."""
+        self._checked[trace.order] = at
 
     def record(self, trace: Trace) -> Trace:
         """See `TraceStore.record`."""
@@ -126,6 +135,8 @@ def ordered(trace: Trace, order: int) -> Trace:
         trace.reasons,
         trace.metrics,
         trace.origin,
+        trace.baseline,
+        trace.complete,
         order,
         trace.read,
         trace.packages,

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.digest import MISSING, Digest, Version, digest_of
-from mlmake.model.graph import Action, Graph, Select
+from mlmake.model.graph import Action, Graph, Leaf, Made, Part, Select
+from mlmake.model.observation import Observation
 from mlmake.model.plan import Plan, Request
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Product, Trace
 from mlmake.planning.discovered import with_discovered_edges
-from mlmake.planning.evidence import Evidence, Settled, gather
+from mlmake.planning.evidence import Evidence, Settled, gather, present_baseline
 from mlmake.planning.judge import decide
 from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import owner_of
@@ -33,7 +34,7 @@ class Pretence:
     def plan(self, graph: Graph, request: Request, *, look: Callable[[str], Version]) -> Plan:
         """What a build would do; `look` gives the version of what no target makes."""
         graph = with_discovered_edges(graph, self.memory)
-        return plan(graph, request, snapshot=self._snapshot(graph, look))
+        return plan(graph, _without_windows(graph, request), snapshot=self._snapshot(graph, look))
 
     def build(
         self,
@@ -45,7 +46,7 @@ class Pretence:
     ) -> Mapping[str, Verb]:
         """Pretend to build; gives what happened to each instance. `loads` are the files that a step is seen to load."""
         self.builds += 1
-        graph = with_discovered_edges(graph, self.memory)
+        graph, request = with_discovered_edges(graph, self.memory), _without_windows(graph, request)
         snapshot, settled = self._snapshot(graph, look), dict[str, Settled]()
         done: dict[str, Verb] = {}
         for name in closure(graph, request.actions):
@@ -89,6 +90,7 @@ class Pretence:
             memory=self.memory,
             stored=lambda product: True,
             installed=lambda packages: packages.versions,
+            observe=lambda action, content: _observed(action, version),
         )
 
     def _run(
@@ -116,6 +118,7 @@ class Pretence:
             seconds=0.0,
             run=f"pretended-{self.builds}",
             reasons=decision.reasons,
+            baseline=present_baseline(evidence),
         )
         return self.memory.record(trace)
 
@@ -136,3 +139,17 @@ def _manifest(action: Action, graph: Graph) -> bytes:
         for name in action.command.pick or action.command.candidates
     ]
     return json.dumps({"selected": entries}).encode()
+
+
+def _observed(action: Action, version: Callable[[str], Version]) -> Observation:
+    """A source is what lies at its paths; what a probe would measure of it changes whenever that does."""
+    source, probe = action.policy.validity.source, action.policy.validity.probe
+    items = source.items if source else ()
+    paths = [item.path for item in items if isinstance(item, Leaf | Made | Part)]
+    content = digest_of([*map(str, items), *(str(version(path)) for path in paths)])
+    return Observation(content, {"content": str(content)} if probe else None)
+
+
+def _without_windows(graph: Graph, request: Request) -> Request:
+    """What is asked is what a change comes to once it is looked at."""
+    return replace(request, lifted=frozenset(graph.actions))

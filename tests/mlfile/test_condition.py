@@ -1,6 +1,6 @@
 import pytest
 
-from mlmake.mlfile.condition import is_condition
+from mlmake.mlfile.condition import read_condition
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from mlmake.mlfile.condition import is_condition
     ],
 )
 def test_conditions(text):
-    assert is_condition(text)
+    assert read_condition(text) is not None
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_conditions(text):
     ],
 )
 def test_what_is_none(text):
-    assert not is_condition(text)
+    assert read_condition(text) is None

@@ -4,6 +4,7 @@ import pytest
 from small_graph import Remembered, action, graph
 
 from mlmake.model.digest import MISSING, Digest, ObjectName
+from mlmake.model.observation import Observation
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Product, Trace
 from mlmake.planning.vanished import Farewell, farewell
@@ -28,6 +29,8 @@ def world(found, *, stored=True, kept=True):
         read=lambda path: b"",
         memory=Remembered(trace),
         stored=lambda product: stored and product.object is not None,
+        installed=lambda packages: {},
+        observe=lambda action, content: Observation(),
     )
 
 

@@ -1,12 +1,14 @@
 """The ports in memory, under the laws of the real adapters; the disk is a dictionary and the clock a number."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from mlmake.model.digest import Digest, ObjectName, Version
+from mlmake.model.graph import Action
 from mlmake.model.job import Ended, Imported, Job, Remark
+from mlmake.model.observation import Observation
 from mlmake.model.trace import Failure, Packages, Product, Trace
 from mlmake.ports import (
     ContentStore,
@@ -399,3 +401,19 @@ class FakeExecutor:
 
     def close(self) -> None:
         """See `Executor.close`: nothing was started."""
+
+
+class FakeSources:
+    """Says of each source what it is told to say; of an unknown one, that nothing was measured."""
+
+    def __init__(self, said: Mapping[str, Observation]) -> None:
+        self.said = said
+        self.asked: list[str] = []
+
+    def observe(self, action: Action, *, content: bool = False) -> Observation:
+        """See `Sources.observe`."""
+        self.asked.append(action.id)
+        return self.said.get(action.id, Observation())
+
+    def cancel(self) -> None:
+        """See `Sources.cancel`: nothing here takes any time."""

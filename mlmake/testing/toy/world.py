@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mlmake.model.event import GOOD, Event, Outcome, RunFinished, TargetFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph
 from mlmake.model.job import Ended, FunctionCall, How, Imported, Job, PathText
+from mlmake.model.observation import Observation
 from mlmake.model.plan import Plan, Request
 from mlmake.model.trace import Trace
 from mlmake.planning.discovered import with_discovered_edges
@@ -22,6 +23,7 @@ from mlmake.testing.toy.ports import (
     FakeCrew,
     FakeExecutor,
     FakeInstalled,
+    FakeSources,
     FakeStore,
     FakeWorkspace,
     Traces,
@@ -106,7 +108,7 @@ class World:
     """Everything outside the core.
 
     `broken` are instances that fail, `lazy` those that create no output, `movers` move a source while they run.
-    `packages` are the versions of what is installed.
+    `packages` are the versions of what is installed; `said` is what validators say of the sources of some actions.
     """
 
     design: Design
@@ -117,6 +119,7 @@ class World:
     movers: dict[str, tuple[str, int]] = field(default_factory=dict)
     times: dict[str, int] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PACKAGES, "1.0"))
+    said: dict[str, Observation] = field(default_factory=dict)
     builds: int = 0
     jobs: list[Job] = field(default_factory=list)
     executed: list[str] = field(default_factory=list)
@@ -135,6 +138,7 @@ class World:
             self.design, dict(self.params), clock, set(self.broken), set(self.lazy), dict(self.movers), dict(self.times)
         )
         twin.packages = dict(self.packages)
+        twin.said = dict(self.said)
         twin.builds, twin.disk = self.builds, self.disk.clone(clock)
         twin.store, twin.traces = self.store.clone(twin.disk), self.traces.clone()
         return twin
@@ -183,6 +187,7 @@ class World:
             traces=self.traces,
             store=self.store,
             installed=FakeInstalled(self.packages),
+            sources=FakeSources(self.said),
         )
         return plan(self.graph(), self.request(names, forced, restore=restore), snapshot=snapshot)
 
@@ -199,6 +204,7 @@ class World:
             traces=self.traces,
             store=self.store,
             installed=FakeInstalled(self.packages),
+            sources=FakeSources(self.said),
         )
         self.clock.pass_(1)
         return accepted
@@ -241,6 +247,7 @@ class World:
             store=self.store,
             executor=FakeExecutor(self._execute),
             installed=FakeInstalled(self.packages),
+            sources=FakeSources(self.said),
             crew=(crew := FakeCrew(self.clock, order, interrupts)),
         )
         self.executed = told.executed
