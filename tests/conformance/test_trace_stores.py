@@ -16,6 +16,7 @@ from mlmake.model.trace import Failure
 from mlmake.ports import Stamped
 from mlmake.stores.lmdb import open_state
 from mlmake.stores.memory import MemoryState
+from mlmake.testing.toy.ports import Traces
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
 from made_traces import made, recipe
@@ -150,15 +151,30 @@ class LmdbLaws(Laws):
         shutil.rmtree(self.folder)
 
 
+class ToyLaws(Laws):
+    """The same in the toy world, where what was not committed is lost in a crash."""
+
+    def open(self):
+        return Traces()
+
+    @rule()
+    def crash(self):
+        self.store.commit()
+        self.store.crash()
+
+
 TestMemoryState = Laws.TestCase
+TestToyTraces = ToyLaws.TestCase
+TestToyTraces.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
 TestLmdbState = LmdbLaws.TestCase
 TestMemoryState.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
 TestLmdbState.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 
 
-@pytest.fixture(params=["lmdb", "memory"])
+@pytest.fixture(params=["lmdb", "memory", "toy"])
 def store(request, tmp_path):
-    state = open_state(str(tmp_path / "state")) if request.param == "lmdb" else MemoryState()
+    made_in_memory = {"memory": MemoryState, "toy": Traces}.get(request.param)
+    state = made_in_memory() if made_in_memory else open_state(str(tmp_path / "state"))
     yield state
     state.close()
 

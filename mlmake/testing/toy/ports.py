@@ -24,6 +24,8 @@ from mlmake.stores.memory import MemoryState
 from mlmake.testing.toy.workflow import inside, version_of
 
 ROOT = "/toy/"
+SPARED = "spared/"
+"""Where what was somebody's own is kept for good."""
 
 
 @dataclass
@@ -293,7 +295,17 @@ class FakeWorkspace:
 
     def spare(self, job: str, products: Sequence[Product]) -> Sequence[str]:
         """See `Workspace.spare`."""
-        return ()
+        moved, before = self.disk.aside.get(job, ((), {}))
+        made = {product.path: product.digest for product in products}
+        spared = []
+        for output in moved:
+            own = {path: before[path] for path in (inside(before, output) if output.endswith("/") else [output])
+                   if path in before}  # fmt: skip
+            if own and version_of(own, output) != made.get(output):
+                for path, content in own.items():
+                    self.disk.write(SPARED + path, content)
+                spared.append(ROOT + SPARED + output)
+        return spared
 
     def settle(self, job: str) -> None:
         """See `Workspace.settle`."""
