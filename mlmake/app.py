@@ -120,7 +120,7 @@ class App:
     @cached_property
     def installed(self) -> InstalledPackages:
         """What Python imports from outside the project."""
-        return InstalledPackages(self.python)
+        return InstalledPackages(self.root, self.python)
 
     @cached_property
     def sources(self) -> LocalSources:
@@ -196,6 +196,7 @@ class App:
     def plan(self, words: Sequence[str]) -> Plan:
         """What a build would do, by the same judge. Writes nothing but stamps."""
         request = self.request(words)
+        self.installed.refresh()
         self._prefetch(closure(self.graph, request.actions))
         made = plan(with_discovered_edges(self.graph, self.state), request, snapshot=self.snapshot())
         self.workspace.flush_stamps()
@@ -334,6 +335,7 @@ class App:
             foreground=foreground,
             origin=self._origin,
         )
+        self.installed.refresh()
         self._prefetch(closure(self.graph, request.actions))
         building = Build(
             with_discovered_edges(self.graph, state),

@@ -17,9 +17,12 @@ _LISTS = ("top_level.txt", "RECORD", "SOURCES.txt", "installed-files.txt")
 class InstalledPackages:
     """What lies in folders that interpreters import from. Looks are kept until `refresh`."""
 
-    def __init__(self, python: str, *, search: Callable[[str], Sequence[str]] = search_path) -> None:
-        """`python` is the project's interpreter, absolute; `search` gives the folders that one imports from."""
-        self.python = python
+    def __init__(self, root: str, python: str, *, search: Callable[[str], Sequence[str]] = search_path) -> None:
+        """`python` is the project's interpreter; both are absolute. `search` gives the folders that one imports from.
+
+        What lies in the project is remembered relative to `root`, so that a project may be moved with its environment.
+        """
+        self.root, self.python = root, python
         self._search = search
         self._known: dict[tuple[str, str, bool], Sequence[str]] = {}
         self._folders: dict[str, _Folder] = {}
@@ -39,7 +42,7 @@ class InstalledPackages:
             names = sorted({name for item in group for name in folder.owners(item.module)})
             versions = {name: version for name in names if (version := folder.version(name)) is not None}
             if versions:
-                found.append(Packages(place, python, self._same(python), versions))
+                found.append(Packages(self._short(place), self._short(python), self._same(python), versions))
         return tuple(found)
 
     def now(self, packages: Packages) -> Mapping[str, str]:
@@ -61,8 +64,9 @@ class InstalledPackages:
         """Where they were; if the project has another interpreter by now, where that one looks."""
         key = packages.folder, packages.python, packages.own
         if key not in self._known:
-            there = not packages.own or (self._same(packages.python) and os.path.isdir(packages.folder))
-            self._known[key] = (packages.folder,) if there else self._search(self.python)
+            folder, python = (os.path.join(self.root, path) for path in (packages.folder, packages.python))
+            there = not packages.own or (self._same(python) and os.path.isdir(folder))
+            self._known[key] = (folder,) if there else self._search(self.python)
         return self._known[key]
 
     def _same(self, python: str) -> bool:
@@ -72,6 +76,9 @@ class InstalledPackages:
             return os.path.realpath(os.path.dirname(path)), os.path.realpath(path)
 
         return python == self.python or identity(python) == identity(self.python)
+
+    def _short(self, path: str) -> str:
+        return path.removeprefix(self.root.rstrip("/") + "/")
 
     def _folder(self, place: str) -> "_Folder":
         if place not in self._folders:

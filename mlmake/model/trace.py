@@ -26,6 +26,7 @@ class Packages:
     """Distributions that a run's Python imported from one folder: their versions by name.
 
     `python` is the interpreter that did; `own` says that it was the project's, so that another one may take its place.
+    Both paths are relative to the root if they lie inside it.
     """
 
     folder: str

@@ -25,7 +25,7 @@ GONE: Row = (-1, 0, 0, 0, 0)
 def request_key(words: Sequence[str], folder: str, environ: Mapping[str, str], *, version: str) -> str:
     """The name of a request: the words of the command line, where, and the variables that are mlmake's own."""
     own = [f"{name}={value}" for name, value in sorted(environ.items()) if name.startswith("MLMAKE_")]
-    parts = [version, sys.version, folder, *own, "--", *words]
+    parts = [version, sys.version, sys.executable, folder, *own, "--", *words]
     return xxh3_128_hexdigest("\0".join(parts).encode("utf-8", "surrogateescape"))
 
 

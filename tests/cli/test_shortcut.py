@@ -25,13 +25,19 @@ run     = "cat {inputs[0]} > {outputs.table}; mkdir {outputs.parts}; cp {inputs[
 inputs  = { table = ":clean.table", part = "build/parts/*.csv" }
 outputs = ["build/model.txt"]
 env     = ["SHORTCUT_SECRET"]
+track   = ["imports", "packages"]
 call    = "steps.train:run"
 """
 STEP = """
-import features
+import sys
+sys.path.append("env/site-packages")
+import dep, features
 def run(table, part, lr, outputs):
     open(outputs[0], "w").write(f"{table.read_text()} {lr} {features.X}")
 """
+
+
+INFO = "env/site-packages/dep-1.0.dist-info"
 
 
 def lay(root: str) -> None:
@@ -39,6 +45,9 @@ def lay(root: str) -> None:
         "Mlfile": MLFILE,
         "steps/train.py": STEP,
         "features.py": "X = 1\n",
+        "env/site-packages/dep.py": "",
+        f"{INFO}/METADATA": "Name: dep\nVersion: 1.0\n",
+        f"{INFO}/RECORD": "dep.py,,\n",
         "data/a.csv": "1\n",
         "data/b.csv": "2\n",
         "deep/x/y.txt": "3\n",
@@ -96,6 +105,8 @@ CHANGES: dict[str, Callable[[], object]] = {
     "a new file in an input folder": lambda: write("whole/z/new.txt", "5\n"),
     "remove a file of a glob": lambda: os.unlink("data/b.csv"),
     "edit a module": lambda: write("features.py", "X = 2\n"),
+    "another version of a package": lambda: os.rename(INFO, INFO.replace("1.0", "2.0")),
+    "another version of a package in place": lambda: write(f"{INFO}/METADATA", "Name: dep\nVersion: 2.0\n"),
     "edit the step": lambda: write("steps/train.py", STEP + "\nY = 1\n"),
     "a package that hides the step": lambda: write("steps/train/__init__.py", STEP.replace("lr}", "lr}!")),
     "edit the Mlfile": lambda: write("Mlfile", MLFILE.replace("0.1", "0.2")),

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -639,6 +639,18 @@ def test_files_that_python_opens_are_discovered_where_that_is_asked(bench):
     assert ended.written["left/new"] < ended.read["left/new"]
     assert ended.loaded == {}
     assert bench.run(body.replace('"x"', '"w"'), track=("imports",))[0].read == {}
+
+
+@pytest.mark.parametrize("folder", ["", "project/state/logs/"])
+def test_what_mlmake_keeps_beside_or_inside_the_project_is_not_read_by_a_step(tmp_path, bench, folder):
+    bench.executor.close()
+    os.makedirs(tmp_path / "project/state/logs")
+    bench.root = str(tmp_path / "project")
+    bench.write("data.txt", "")
+    bench.__post_init__()
+    body = "open('data.txt'); open(os.environ['MLMAKE_REPORT'], 'a+')"
+    job = replace(bench.job(body, track=("files",)), log=str(tmp_path / folder / "step.log"))
+    assert set(bench.execute(job).read) == {"data.txt"}
 
 
 def test_what_is_opened_to_read_and_write_is_both(bench):

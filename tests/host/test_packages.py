@@ -10,6 +10,8 @@ from mlmake.host.packages import InstalledPackages
 from mlmake.model.job import Imported
 from mlmake.model.trace import Packages
 
+ROOT = "/nowhere"
+
 
 @pytest.fixture
 def site(tmp_path):
@@ -29,7 +31,7 @@ def put(site, entry, *, version=None, record="", top=""):
 
 
 def resolve(site, *modules, python=sys.executable):
-    installed = InstalledPackages(sys.executable, search=lambda python: [])
+    installed = InstalledPackages(ROOT, sys.executable, search=lambda python: [])
     found = installed.resolve([Imported(python, str(site), module) for module in modules])
     return dict(found[0].versions) if found else {}
 
@@ -65,12 +67,12 @@ def test_older_ways_of_installing(site):
     put(site, "bare-5.6.dist-info", top="bare\n")
     assert resolve(site, "old_one", "bare") == {"old-one": "1.2", "bare": "5.6"}
     packages = Packages(str(site), sys.executable, True, {"plain": "0"})
-    assert InstalledPackages(sys.executable).now(packages) == {"plain": "3.4"}
+    assert InstalledPackages(ROOT, sys.executable).now(packages) == {"plain": "3.4"}
 
 
 def test_looks_are_kept_until_they_are_refreshed(site):
     info = put(site, "a-1.dist-info", version="1", top="a\n")
-    installed = InstalledPackages(sys.executable)
+    installed = InstalledPackages(ROOT, sys.executable)
     (packages,) = installed.resolve([Imported(sys.executable, str(site), "a")])
     (info / "METADATA").write_text("Version: 2\n")
     assert installed.now(packages) == {"a": "1"}
@@ -83,7 +85,7 @@ def test_looks_are_kept_until_they_are_refreshed(site):
 
 def test_paths_that_the_answer_depends_on(site):
     info = put(site, "a-1.dist-info", version="1", top="a\n")
-    installed = InstalledPackages(sys.executable)
+    installed = InstalledPackages(ROOT, sys.executable)
     (packages,) = installed.resolve([Imported(sys.executable, str(site), "a")])
     assert {str(site), str(info / "METADATA")} <= set(installed.looked_at(packages))
 
@@ -91,11 +93,11 @@ def test_paths_that_the_answer_depends_on(site):
 def test_another_interpreter_of_the_project_looks_elsewhere(site, tmp_path):
     put(site, "a-1.dist-info", version="1", top="a\n")
     put(tmp_path / "new", "a-2.dist-info", version="2", top="a\n")
-    old = InstalledPackages("/old/bin/python", search=lambda python: pytest.fail("nobody asked"))
+    old = InstalledPackages(ROOT, "/old/bin/python", search=lambda python: pytest.fail("nobody asked"))
     (own,) = old.resolve([Imported("/old/bin/python", str(site), "a")])
     (other,) = old.resolve([Imported("/usr/bin/python-of-its-own", str(site), "a")])
     assert (own.own, other.own, old.now(own)) == (True, False, {"a": "1"})
-    new = InstalledPackages("/new/bin/python", search=lambda python: [str(tmp_path / "new")])
+    new = InstalledPackages(ROOT, "/new/bin/python", search=lambda python: [str(tmp_path / "new")])
     assert new.now(own) == {"a": "2"}
     assert new.now(other) == {"a": "1"}, "a step that has an interpreter of its own keeps it"
 
@@ -112,3 +114,15 @@ def test_the_versions_are_those_that_python_itself_tells():
     assert ("pytest", "pytest") in known
     found = resolve(folder, *(module for module, _ in known))
     assert found == {name: version for (_, name), version in known.items()}
+
+
+def test_a_project_may_be_moved_with_its_environment(tmp_path):
+    put(tmp_path / "old/env/site-packages", "a-1.dist-info", version="1", top="a\n")
+    python = str(tmp_path / "old/env/bin/python")
+    before = InstalledPackages(str(tmp_path / "old"), python)
+    (packages,) = before.resolve([Imported(python, str(tmp_path / "old/env/site-packages"), "a")])
+    assert (packages.folder, packages.python) == ("env/site-packages", "env/bin/python")
+    os.rename(tmp_path / "old", tmp_path / "new")
+    nobody = lambda python: pytest.fail("nobody asked")  # noqa: E731
+    after = InstalledPackages(str(tmp_path / "new"), str(tmp_path / "new/env/bin/python"), search=nobody)
+    assert after.now(packages) == {"a": "1"}

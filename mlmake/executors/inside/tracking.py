@@ -184,9 +184,9 @@ class Tracker:
         path = folder + os.sep
         if path.startswith(self._foreign) or any(os.sep + part in path for part in _PACKAGES):
             return None
-        own = os.path.dirname(self._file) + os.sep if self._file is not None else None
-        if own is not None and path.startswith(own):
-            return None
+        own = os.path.dirname(self._file) + os.sep if self._file is not None else ""
+        if len(own) > len(self._root) and own.startswith(self._roots) and path.startswith(own):
+            return None  # mlmake's own folder, wherever it is
         if path in self._roots:
             return ""
         name = self._relative(path)
