@@ -72,38 +72,32 @@ class Tracker:
     def install(self) -> None:
         """From now on, until the process ends."""
         known: set[object] = set()
+
+        def executed(path: Any) -> None:
+            if path is not None and path not in known:
+                known.add(path)
+                self._note(path)
+
         handlers: dict[str, Callable[[Any], None]] = {
+            "exec": lambda args: executed(getattr(args[0], "co_filename", None)),
+            "import": lambda args: executed(args[1]),
+            "cpython.run_file": lambda args: executed(args[0]),
             "open": lambda args: self._note_open(args[0], args[2]),
             "os.rename": lambda args: self._note_made(args[1], args[3]),
             "os.link": lambda args: self._note_made(args[1], args[3]),
             "os.symlink": lambda args: self._note_made(args[1], args[2]),
             "sqlite3.connect": lambda args: self._note_open(args[0], os.O_RDWR),
         }
-        find, note = handlers.get, self._note
+        find = handlers.get
 
         # Called for every event of the interpreter, `id()` too: a plain function costs half of what a method does.
         def hook(event: str, args: tuple[Any, ...]) -> None:
-            if event == "exec":
-                path = getattr(args[0], "co_filename", None)
-            elif event == "import":
-                path = args[1]
-            elif event == "cpython.run_file":
-                path = args[0]
-            else:
-                handle = find(event)
-                if handle is not None and self._reads:
-                    try:
-                        handle(args)
-                    except Exception:  # one from here would end what the step itself does
-                        return
-                return
-            if path is None or path in known:
-                return
-            try:
-                known.add(path)
-                note(path)
-            except Exception:  # one from here would end the step's own import
-                return
+            handle = find(event)
+            if handle is not None:
+                try:
+                    handle(args)
+                except Exception:  # one from here would end what the step itself does
+                    return
 
         sys.addaudithook(hook)
 
@@ -147,9 +141,9 @@ class Tracker:
             self._say("p", time.time(), (sys.executable or "") + "\n" + place)
 
     def _note_open(self, path: Any, flags: int) -> None:
-        access = flags & _ACCESS
-        if flags & _FOLDER:
+        if not self._reads or flags & _FOLDER:
             return
+        access = flags & _ACCESS
         if access == os.O_RDONLY:
             self._note_data("r", path)
         elif access == os.O_WRONLY or flags & _EMPTIED or not os.path.exists(path):
@@ -158,7 +152,7 @@ class Tracker:
             self._note_data("u", path)
 
     def _note_made(self, path: Any, folder: int) -> None:
-        if folder == -1:
+        if self._reads and folder == -1:
             self._note_data("w", path)
 
     def _note_data(self, kind: str, spelling: Any) -> None:
