@@ -1,9 +1,7 @@
 """`mlmake doctor`: looks after the machine and the state; it mends nothing and judges nothing."""
 
 import os
-import shutil
 import sys
-from dataclasses import replace
 
 from mlmake.cli.ending import MACHINE, WrongUse
 from mlmake.cli.settings import Settings, command
@@ -22,8 +20,7 @@ def doctor(settings: Settings) -> int:
     choices = Choices(directory=settings.directory, file=settings.file)
     jobs = os.environ.get("MLMAKE_JOBS", "")
     sections: list[Section] = []
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    screen = replace(settings.screen(), width=columns)
+    screen = settings.screen()
     try:
         for section in examine(choices, jobs=int(jobs) if jobs.isdigit() else None):
             sections.append(section)

@@ -7,6 +7,7 @@ import click
 from mlmake.cli.project import opened
 from mlmake.cli.settings import Settings, command
 from mlmake.views.jsonl import encoded
+from mlmake.views.rows import beside
 from mlmake.views.screen import columns, printable
 
 
@@ -24,12 +25,14 @@ def listing(settings: Settings, everything: bool) -> int:
     screen = settings.screen()
     times = screen.mark("×", "x")
     names = {t.name: t.name + (f" {times}{len(t.actions)}" if len(t.actions) != 1 else "") for t in targets}
-    width = max(map(columns, names.values()), default=0)
+    room = screen.width // 2 if screen.width is not None else None
+    width = max((columns(name) for name in names.values() if room is None or columns(name) <= room), default=0)
     for target in targets:
         name = names[target.name]
-        manual = screen.paint("(manual)", "dim") if target.manual else ""
-        about = " ".join(part for part in (printable(target.help or ""), manual) if part)
-        print(f"{screen.paint(name, 'bold')}{' ' * (width - columns(name))}  {about}".rstrip())
+        about = " ".join(part for part in (printable(target.help or ""), "(manual)" * target.manual) if part)
+        left = f"{screen.paint(name, 'bold')}{' ' * (width - columns(name))}"
+        for line in beside(left, about, screen, width=width if columns(name) <= width else None, below=4):
+            print(line)
         if everything and target.actions != (target.name,):
             for action in target.actions:
                 print(f"  {printable(action)}")

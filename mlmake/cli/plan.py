@@ -35,7 +35,8 @@ def show_plan(graph: Graph, plan: Plan, settings: Settings, *, everything: bool 
     if settings.json:
         sys.stdout.buffer.write(encoded(plan_document(graph, plan)) + b"\n")
         return 0
-    lines = plan_lines(plan, settings.screen(), everything=everything or settings.verbose > 0)
+    each = settings.verbose > 0
+    lines = plan_lines(plan, settings.screen(), everything=everything or each, each=each)
     for line in lines[-1:] if settings.quiet else lines:
         print(line)
     return 0

@@ -27,8 +27,17 @@ class Settings:
     json: bool = False
 
     def screen(self, stream: TextIO | None = None) -> Screen:
-        """What a stream can show; standard output if none is given."""
-        return screen_for(stream or sys.stdout, os.environ, color=self.color)
+        """What a stream can show; standard output if none is given. Only a terminal has a width."""
+        out = stream or sys.stdout
+        return screen_for(out, os.environ, color=self.color, width=_columns() if out.isatty() else None)
+
+
+def _columns() -> int:
+    """The columns of the terminal."""
+    # Slow, and only on a terminal.
+    from shutil import get_terminal_size  # noqa: PLC0415
+
+    return get_terminal_size().columns
 
 
 def command(

@@ -25,6 +25,7 @@ def status(settings: Settings, targets: tuple[str, ...], check: bool, chosen: di
         if settings.json:
             sys.stdout.buffer.write(encoded(plan_document(app.graph, plan, failure_of=app.memory.failure)) + b"\n")
         elif not settings.quiet:
-            for line in status_lines(plan, settings.screen(), failure_of=app.memory.failure):
+            each = settings.verbose > 0
+            for line in status_lines(plan, settings.screen(), failure_of=app.memory.failure, each=each):
                 print(line)
     return NOT_UP_TO_DATE if check and not is_done(plan) else 0

@@ -1,11 +1,9 @@
 """Follows a build for the user: picks the views, keeps the journal, gives the exit code; it decides nothing of it."""
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlmake.cli.ending import FAILED, INTERRUPTED, NOT_UP_TO_DATE, bug, hush
@@ -37,9 +35,8 @@ class Teller:
         self._screen = settings.screen(sys.stderr)
         self._root = root
         self._quiet = settings.quiet
-        columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
         self._plain = Plain(
-            replace(self._screen, width=columns),
+            self._screen,
             tail=self._last_lines,
             verbose=settings.verbose > 0,
             quiet=settings.quiet,

@@ -13,7 +13,7 @@ from mlmake.model.graph import Graph
 from mlmake.planning.explain import Chain, chain
 from mlmake.views.documents import chain_document, chain_lines
 from mlmake.views.jsonl import encoded
-from mlmake.views.screen import printable
+from mlmake.views.screen import printable, wrapped
 
 NAMED = 3
 """Instances that are named where several have the same answer."""
@@ -45,7 +45,8 @@ def why(settings: Settings, target: str, chosen: dict[str, Any]) -> int:
             print(line)
         if others:
             named = ", ".join(map(printable, others[:NAMED])) + (", …" if len(others) > NAMED else "")
-            print(screen.paint(f"The same holds for {len(others)} more: {named}", "dim"))
+            for line in wrapped(f"The same holds for {len(others)} more: {named}", screen.width):
+                print(screen.paint(line, "dim"))
     return 0
 
 

@@ -1,6 +1,6 @@
 """Plans as JSON documents and as tables of text; it does not know how a plan came about."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from mlmake.model.decision import Decision, Verb
@@ -11,7 +11,8 @@ from mlmake.model.trace import Failure, Trace
 from mlmake.model.units import show_seconds
 from mlmake.planning.explain import AT_MOST, Chain, acceptance, sentences
 from mlmake.views.jsonl import Json, reasons
-from mlmake.views.screen import Screen, columns, printable
+from mlmake.views.rows import Row, aligned, beside, folded
+from mlmake.views.screen import LEGIBLE, Screen, columns, printable, wrapped
 
 SCHEMA = "mlmake.plan/1"
 
@@ -132,19 +133,34 @@ def _accepted(trace: Trace) -> dict[str, Json]:
     }
 
 
-def plan_lines(plan: Plan, screen: Screen, *, everything: bool = False) -> list[str]:
-    """What would run and why, a line each, then the counts and the time it may take."""
-    shown = [(n, d) for n, d in plan.decisions.items() if everything or d.verb is not Verb.SKIP]
-    lines = _columns(
-        (
-            (*VERBS[decision.verb], decision.verb.value),
+def plan_lines(plan: Plan, screen: Screen, *, everything: bool = False, each: bool = False) -> list[str]:
+    """What would run and why, a line each, then the counts and the time it may take.
+
+    On a terminal many instances with one cause are one line, unless `each` is asked for.
+    """
+    rows = [
+        Row(
+            VERBS[decision.verb],
+            decision.verb.value,
             name,
             _expected(plan, name, decision),
             sentences(decision.reasons, most=AT_MOST),
+            *_alike(name, decision),
         )
-        for name, decision in shown
-    )
-    return [*(_row(cells, screen) for cells in lines), plan_summary(plan)]
+        for name, decision in plan.decisions.items()
+        if everything or decision.verb is not Verb.SKIP
+    ]
+
+    def together(members: Sequence[Row]) -> str:
+        known = [plan.expected[row.name] for row in members if row.time]
+        return show_seconds(sum(known)) if known else ""
+
+    return [*aligned(rows if each else folded(rows, screen, total=together), screen), plan_summary(plan)]
+
+
+def _alike(name: str, decision: Decision) -> tuple[str, object]:
+    """The target, and what is to be done with its instances for what kind of reason."""
+    return name.partition("@")[0], (decision.verb, tuple(reason.code for reason in decision.reasons[:AT_MOST]))
 
 
 def plan_summary(plan: Plan) -> str:
@@ -162,61 +178,44 @@ def plan_summary(plan: Plan) -> str:
     return f"{told}; the runs took {show_seconds(sum(known))} of work last time{unknown}"
 
 
-def status_lines(plan: Plan, screen: Screen, *, failure_of: FailureOf) -> list[str]:
-    """One line a target: how it stands and why."""
+def status_lines(plan: Plan, screen: Screen, *, failure_of: FailureOf, each: bool = False) -> list[str]:
+    """One line a target: how it stands and why.
+
+    On a terminal many instances that stand alike are one line, but for failed ones, unless `each` is asked for.
+    """
     rows = []
     for name, decision in plan.decisions.items():
         failure = failure_of(name)
         state = state_of(decision, failure)
         why = "" if state is State.UP_TO_DATE else sentences(decision.reasons, most=AT_MOST)
+        group, kind = _alike(name, decision)
         if state is State.FAILED and failure:
-            code = f" with exit code {failure.exit_code}" if failure.exit_code is not None else ""
-            why = f"{failure.outcome}{code} in run {failure.run}; {why}"
-        rows.append(((*STATES[state], state.value), name, "", why))
-    return [_row(cells, screen) for cells in _columns(rows)]
+            code = f" with exit code {failure.exit_code}" if failure.exit_code else ""
+            why, kind = f"{failure.outcome}{code} in run {failure.run}; {why}", None
+        elif state is State.UP_TO_DATE:
+            kind = state
+        rows.append(Row(STATES[state], state.value, name, "", why, group, kind))
+    return aligned(rows if each else folded(rows, screen), screen)
 
 
 def chain_lines(chain: Chain, screen: Screen) -> list[str]:
     """One sentence, the way to the first cause, then each link with its causes."""
-    lines = [screen.paint(printable(chain.sentence), "bold")]
+    lines = [screen.paint(line, "bold") for line in wrapped(printable(chain.sentence), screen.width)]
     if len(chain.links) < 2:
         return lines
-    lines += [printable(chain.line), ""]
-    width = max(columns(printable(link.name)) for link in chain.links)
-    verb_width = max(len(link.verb.value) if link.verb else 4 for link in chain.links)
-    for link in chain.links:
+    lines += [*wrapped(printable(chain.line), screen.width), ""]
+    names = [columns(printable(link.name)) for link in chain.links]
+    room = max(names) if screen.width is None else screen.width // 3
+    width = max((name for name in names if name <= room), default=0)
+    verbs = [(link.verb.value, VERBS[link.verb][2]) if link.verb else ("done", "good") for link in chain.links]
+    word = max(len(verb) for verb, _ in verbs)
+    for link, (verb, style) in zip(chain.links, verbs, strict=True):
         name = printable(link.name)
-        verb = link.verb.value if link.verb else "done"
-        style = VERBS[link.verb][2] if link.verb else "good"
-        shown = screen.paint(f"{verb:<{verb_width}}", style)
-        lines.append(f"  {name}{' ' * (width - columns(name))}  {shown}  {printable(link.text)}")
+        shown = screen.paint(f"{verb:<{word}}", style) if style in LEGIBLE else f"{verb:<{word}}"
+        left = f"  {name}{' ' * (width - columns(name))}  {shown}"
+        taken = width + word + 4 if columns(name) <= width else None
+        lines += beside(left, printable(link.text), screen, width=taken, below=6)
     return lines
-
-
-Cells = tuple[tuple[str, str, str, str], str, str, str]
-
-
-def _columns(rows: Iterable[Cells]) -> list[Cells]:
-    """The same cells, padded to the widest of their column."""
-    known = [(mark, printable(name), time, printable(why)) for mark, name, time, why in rows]
-    words = max((len(mark[3]) for mark, *_ in known), default=0)
-    names = max((columns(name) for _, name, _, _ in known), default=0)
-    times = max((len(time) for _, _, time, _ in known), default=0)
-    return [
-        (
-            (mark[0], mark[1], mark[2], f"{mark[3]:<{words}}"),
-            name + " " * (names - columns(name)),
-            f"{time:>{times}}",
-            why,
-        )
-        for mark, name, time, why in known
-    ]
-
-
-def _row(cells: Cells, screen: Screen) -> str:
-    (symbol, ascii_symbol, style, word), name, time, why = cells
-    head = screen.paint(f"{screen.mark(symbol, ascii_symbol)} {word}", style)
-    return "  ".join(part for part in (head, name, time, why) if part).rstrip()
 
 
 def _expected(plan: Plan, name: str, decision: Decision) -> str:

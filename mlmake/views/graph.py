@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlmake.model.graph import Graph
-from mlmake.views.screen import Screen, printable
+from mlmake.views.screen import Screen, cut, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,13 @@ def tree(nodes: Mapping[str, Node], screen: Screen) -> list[str]:
         name, lead, below, late = stack.pop()
         node = nodes[name]
         again = name in drawn and bool(node.needs)
-        label = screen.paint(printable(_label(node, screen)), "bold")
         notes = " (order only)" if late else ""
         notes += f" {screen.mark('↑', '^')}" if again else ""
-        lines.append(f"{lead}{label}{screen.paint(notes, 'dim')}")
+        label = printable(_label(node, screen))
+        if screen.width is not None:
+            # A drawing whose lines are broken is none.
+            label = cut(label, max(1, screen.width - len(lead) - len(notes)), ellipsis=screen.mark("…", "~"))
+        lines.append(f"{lead}{screen.paint(label, 'bold')}{screen.paint(notes, 'dim')}")
         if again:
             continue
         drawn.add(name)

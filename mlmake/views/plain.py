@@ -19,7 +19,7 @@ from mlmake.model.event import (
 from mlmake.model.units import show_seconds
 from mlmake.planning.explain import sentences
 from mlmake.views.idle import idle_line
-from mlmake.views.screen import Screen, columns, cut, printable
+from mlmake.views.screen import Screen, columns, cut, printable, wrapped
 
 Tail = Callable[[str], Sequence[str]]
 """Gives the last lines of the log at a path."""
@@ -79,8 +79,8 @@ class Plain:
     def summary(self, event: RunFinished) -> str:
         """What ran, was restored, skipped, failed, how long it took and what that saved."""
         counts = [
-            (event.ran, "ran", "good"),
-            (event.restored, "restored", "good"),
+            (event.ran, "ran", ""),
+            (event.restored, "restored", ""),
             (event.skipped, "up to date", ""),
             (event.failed, "failed", "bad"),
             (event.blocked, "blocked", "warn"),
@@ -107,20 +107,23 @@ class Plain:
         if self._quiet and event.outcome in (Outcome.RAN, Outcome.RESTORED, Outcome.SKIPPED, Outcome.STALE):
             return []
         symbol, ascii_symbol, style = MARKS[event.outcome]
-        head = f"{self._screen.mark(symbol, ascii_symbol)} {event.outcome.value:<{WORD}}"
-        parts = [self._screen.paint(head, style), self._screen.paint(printable(event.instance), "bold")]
+        head = self._screen.badge(symbol, ascii_symbol, style, f"{event.outcome.value:<{WORD}}")
+        parts = [head, self._screen.paint(printable(event.instance), "bold")]
         if event.outcome in (Outcome.RAN, *(() if not bad else (event.outcome,))):
             parts.append(show_seconds(event.seconds))
         if event.metrics:
             parts.append(shown_metrics(event.metrics))
+        below: list[str] = []
         if event.detail:
-            parts.append(printable(event.detail))
+            detail = printable(event.detail)
+            fits = self._fitting(detail, [" " * (WORD + 2), printable(event.instance), *parts[2:]]) == detail
+            parts += [detail] if fits else []
+            below = [] if fits else [f"    {part}" for part in wrapped(detail, self._screen.width, lead=4)]
         elif event.reasons and not bad:
-            reason = self._fitting(
-                f"({printable(sentences(event.reasons, most=2))})", [head, event.instance, *parts[2:]]
-            )
+            before = [" " * (WORD + 2), printable(event.instance), *parts[2:]]
+            reason = self._fitting(f"({printable(sentences(event.reasons, most=2))})", before)
             parts += [self._screen.paint(reason, "dim")] if reason else []
-        lines = ["  ".join(parts)]
+        lines = ["  ".join(parts), *below]
         if bad and event.log:
             lines += [f"  | {printable(line)}" for line in self._tail(event.log)]
             lines.append(f"  log: {printable(event.log)}")
@@ -147,7 +150,7 @@ class Plain:
 
     def _prefixed(self, instance: str, line: str) -> str:
         shown = line.rstrip("\r").rpartition("\r")[2]
-        return f"{self._screen.paint(printable(instance), 'busy')} | {printable(shown)}"
+        return f"{self._screen.paint(printable(instance), 'bold')} | {printable(shown)}"
 
 
 def shown_metrics(metrics: Mapping[str, float]) -> str:

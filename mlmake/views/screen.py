@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-STYLES = {"good": "32", "bad": "31", "warn": "33", "busy": "36", "dim": "2", "bold": "1"}
+STYLES = {"good": "32", "bad": "31", "warn": "35", "busy": "36", "dim": "2", "bold": "1"}
+
+LEGIBLE = ("bad", "warn", "dim", "bold")
+"""Styles in which words can be read on a dark and on a light ground; green and cyan are for marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,11 @@ class Screen:
     def paint(self, text: str, style: str) -> str:
         """The text in this style, or as it is without colour."""
         return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.colour and style and text else text
+
+    def badge(self, symbol: str, plain: str, style: str, word: str) -> str:
+        """A mark and its word. The word has the colour only where that can be read on any ground."""
+        mark = self.mark(symbol, plain)
+        return self.paint(f"{mark} {word}", style) if style in LEGIBLE else f"{self.paint(mark, style)} {word}"
 
     def mark(self, symbol: str, plain: str) -> str:
         """A symbol, or its stand-in where the stream's encoding lacks it."""

@@ -201,6 +201,12 @@ def test_the_plan_document(mlmake, stage):
     }
 
 
+def test_a_step_that_ended_with_0_and_failed_is_not_said_to_have_failed_with_0(mlmake, stage):
+    stage.plan = planned(run("plan", LR))
+    stage.memory.failure = lambda name: Failure("plan", "r", "k", "r7", 1.0, "failed", 0)
+    assert "failed in run r7; " in mlmake("status").out
+
+
 def test_status_says_one_line_a_target(mlmake, stage):
     stage.plan = planned(
         run("train@n=1", LR),

@@ -99,3 +99,16 @@ def test_names_cannot_break_out_of_their_quotes():
     nodes = drawing(odd, odd.actions, expand=True)
     assert dot(nodes)[3] == '  "a@k=\\"\\\\<b>" [label="a@k=\\"\\\\<b>"];'
     assert mermaid(nodes)[1] == '  n0["a@k=&quot;\\&lt;b&gt;"]'
+
+
+def test_a_drawing_is_cut_at_the_edge_of_a_terminal():
+    nodes = drawing(graph(action("a"), action("b" * 90, ["a"]), action("c", ["b" * 90])), ["c"])
+    lines = tree(nodes, Screen(width=40, colour=True))
+    import re
+
+    assert [re.sub("\x1b\\[[0-9]*m", "", line) for line in lines] == [
+        "c",
+        "└── " + "b" * 35 + "…",
+        "    └── a",
+    ]
+    assert tree(nodes, Screen())[1] == "└── " + "b" * 90

@@ -101,3 +101,26 @@ def test_names_cannot_drive_the_terminal():
     plain = Plain(Screen(), tail=lambda path: [])
     end = TargetFinished(2, "a", "a@f=\x1b]0;x\x07\udcff\n", Outcome.RAN, (), 1, {}, 0)
     assert plain.lines(end) == ["✓ ran        a@f=\\x1b]0;x\\x07\\xff\\n  1.0 s"]
+
+
+def test_a_cause_that_is_longer_than_the_line_stands_below_it():
+    plain = Plain(Screen(width=60), tail=lambda path: [])
+    detail = "its metrics build/forest.json cannot be read: it is not JSON"
+    end = TargetFinished(2, "a", "train@algo=forest", Outcome.FAILED, (), 1, {}, 0, detail=detail)
+    assert plain.lines(end) == [
+        "✗ failed     train@algo=forest  1.0 s",
+        "    its metrics build/forest.json cannot be read: it is not",
+        "    JSON",
+    ]
+    short = TargetFinished(2, "a", "a", Outcome.BLOCKED, (), 0, {}, None, detail="b did not succeed")
+    assert plain.lines(short) == ["○ blocked    a  b did not succeed"]
+
+
+def test_no_word_is_green_or_cyan():
+    # On a light ground these can hardly be read; their marks stand beside words that can.
+    coloured, _ = told(Screen(colour=True), verbose=True)
+    import re
+
+    painted = [text for line in coloured for text in re.findall("\x1b\\[3[26]m(.*?)\x1b", line)]
+    assert painted
+    assert not any(re.search(r"\w", text) for text in painted)

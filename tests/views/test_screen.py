@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mlmake.views.screen import columns, cut, encodes, printable, screen_for
+from mlmake.views.screen import columns, cut, encodes, printable, screen_for, wrapped
 
 
 class Stream(io.StringIO):
@@ -65,3 +65,18 @@ def test_columns_and_cuts_count_wide_characters_twice():
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "ab…"
     assert cut("abcd", 0) == ""
+
+
+def test_wrapping_breaks_between_words_and_counts_wide_characters_twice():
+    assert wrapped("a few words here", 9) == ["a few", "words", "here"]
+    assert wrapped("a few words here", 12, lead=3) == ["a few", "words", "here"]
+    assert wrapped("漢字 漢字 漢字", 9) == ["漢字 漢字", "漢字"]
+    assert wrapped("unbreakable-and-long", 5) == ["unbreakable-and-long"]
+    assert wrapped("as it  is", None) == ["as it  is"]
+    assert wrapped("", 5) == wrapped("", None) == []
+
+
+def test_words_of_a_badge_are_painted_where_that_can_be_read():
+    coloured = screen_for(Stream(True), {"TERM": "xterm"})
+    assert coloured.badge("✓", "+", "good", "fine") == "\x1b[32m✓\x1b[0m fine"
+    assert coloured.badge("✗", "!", "bad", "broken") == "\x1b[31m✗ broken\x1b[0m"
