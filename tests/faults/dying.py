@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 
 from sweeping import alike
 
@@ -42,7 +43,8 @@ def meet(name, call, *arguments, **named):
         if met and HAPPENS in ("kill", "torn"):
             tell(place)
             if HAPPENS == "torn":
-                tear(name, call, *arguments, **named)
+                with suppress(OSError):
+                    tear(name, call, *arguments, **named)
             os.kill(os.getpid(), signal.SIGKILL)
     if met:
         raise OSError(getattr(errno, HAPPENS), os.strerror(getattr(errno, HAPPENS)), *named_files(name, arguments))

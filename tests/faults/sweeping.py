@@ -19,7 +19,7 @@ def places_in(text, root):
 def alike(path, root):
     """A path without the names that differ from one build to the next."""
     path = path.removeprefix(f"{root}/")
-    path = re.sub(r"(?<=runs/)[^/]+", "RUN", path)
+    path = re.sub(r"(?<=runs/)[^/]+|(?<=records/)[^/.]+", "RUN", path)
     path = re.sub(r"(?<=objects/)[0-9a-f]{2}(?=/|$)", "HH", path)
     path = re.sub(r"[0-9a-f]{16,}", "H", path)
     return re.sub(r"\d+", "N", path)

@@ -56,7 +56,7 @@ def undone(built, name):
 def with_links(root):
     """A project whose outputs are put back as links to the store."""
     project = of_all_kinds(root)
-    project.put("Mlfile", b'[project]\nlink = ["hardlink", "copy"]\n' + project.mine["Mlfile"])
+    project.put("Mlfile", b'[cache]\nlink = "hardlink,copy"\n' + project.mine["Mlfile"])
     project.build()
     return undone(project, "linked-twice")
 
