@@ -3,7 +3,6 @@
 import re
 import shutil
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 
 LEAST = 0.5
@@ -18,7 +17,7 @@ def places_in(text, root):
 
 def alike(path, root):
     """A path without the names that differ from one build to the next."""
-    path = path.removeprefix(f"{root}/")
+    path = "." if path == str(root) else path.removeprefix(f"{root}/")
     path = re.sub(r"(?<=runs/)[^/]+|(?<=records/)[^/.]+", "RUN", path)
     path = re.sub(r"(?<=objects/)[0-9a-f]{2}(?=/|$)", "HH", path)
     path = re.sub(r"[0-9a-f]{16,}", "H", path)
@@ -38,11 +37,15 @@ def spread(places, limit=None):
 
 @dataclass
 class Sweep:
-    """One sweep: its points, and how many were struck, met something and were not healed."""
+    """One sweep: its points, and how many were struck, met something and were not healed.
+
+    `places` says what is at each point as far as that is known, `known` all that there is.
+    """
 
     name: str
     places: list[str]
     points: list[int]
+    known: set[str]
     begun: float = field(default_factory=time.monotonic)
     tried: int = 0
     met: list[str] = field(default_factory=list)
@@ -70,6 +73,7 @@ class Sweep:
             shutil.rmtree(project.root)
         SWEEPS.append(self)
         self.took = time.monotonic() - self.begun
+        print(self.line())
         assert not self.wrong, "\n\n".join(self.wrong)
         return self
 
@@ -79,7 +83,7 @@ class Sweep:
 
     def line(self):
         """What came of it."""
-        known, met = set(self.places), set(self.met)
+        known, met = self.known, set(self.met)
         return (
             f"{self.name}: {self.tried} of {len(self.places)} points struck, {len(self.met)} met something, "
             f"{len(known & met)} of {len(known)} places, {len(self.wrong)} not healed, {self.took:.0f} s"
@@ -87,7 +91,7 @@ class Sweep:
 
     def missed(self):
         """Places that were never struck."""
-        return Counter(self.places).keys() - set(self.met)
+        return self.known - set(self.met)
 
 
 SWEEPS: list[Sweep] = []

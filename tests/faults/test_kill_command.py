@@ -139,7 +139,7 @@ def sweep(scene, kind, what, told, limit):
         assert killed or done.returncode in (0, 1, 4), done
         return place
 
-    chosen = Sweep(f"{kind} {what}", places, spread(places, limit))
+    chosen = Sweep(f"{kind} {what}", places, spread(places, limit), set(places))
     chosen.strike(lambda point: scene(kind, f"{what}{point}"), happen).assert_met()
 
 
@@ -205,7 +205,8 @@ def traced_sweep(scene, kind, call, what, told, *, limit=None, follow=True, poin
     """Kill or refuse the K-th call of one thread, for all K that there are, or these."""
     if call in X86 and platform.machine() != "x86_64":
         pytest.skip("this machine has no such call")
-    calls = longest(seen(scene, kind, call, told, follow=follow))
+    everything = seen(scene, kind, call, told, follow=follow)
+    calls = longest(everything)
     skipped = first_of_ours(calls) if call == "openat" else 0
     sites = [call.site for call in calls[skipped:]]
 
@@ -216,7 +217,8 @@ def traced_sweep(scene, kind, call, what, told, *, limit=None, follow=True, poin
         assert site is None or said.code in (-signal.SIGKILL, 128 + signal.SIGKILL, 0, 1, 4), said
         return site
 
-    chosen = Sweep(f"{kind} {call} {what}", sites, points or spread(sites, limit))
+    known = {made.site for made in everything if made.own and not made.place.startswith("/")} | set(sites)
+    chosen = Sweep(f"{kind} {call} {what}", sites, points or spread(sites, limit), known)
     return chosen.strike(lambda point: scene(kind, f"{call}{what}{point}"), happen)
 
 
