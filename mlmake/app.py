@@ -4,8 +4,8 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 
@@ -77,6 +77,7 @@ class App:
         self.runs_folder = os.path.join(self.state_dir, "runs")
         self.store = FolderStore(cache_folder(self.root, graph.project.cache_dir), link=graph.project.link)
         self.clock = SystemClock()
+        self.command = " ".join(("mlmake", *sys.argv[1:]))
         self.idle: RunFinished | None = None
         self._building = False
         self._debugged: ForegroundExecutor | None = None
@@ -132,6 +133,11 @@ class App:
         """What in the Mlfile looks like an oversight."""
         tables = self.document.table.target
         return [doubt for name, table in tables.items() for doubt in find_doubts(name, table, self.graph)]
+
+    @property
+    def builder(self) -> str | None:
+        """Who builds this project right now, if anybody does."""
+        return BuildLock(os.path.join(self.state_dir, "lock")).holder()
 
     @property
     def memory(self) -> Memory:
@@ -214,10 +220,13 @@ class App:
             raise Usage(f"--debug {word}: it is {kind}, no step of yours that could be debugged")
         return names[0]
 
-    def build(self, words: Sequence[str], *, foreground: str | None = None) -> Iterator[Event]:
+    def build(
+        self, words: Sequence[str], *, foreground: str | None = None, signals: bool = True
+    ) -> Generator[Event, None, None]:
         """Make the targets up to date; waits for another build of this project to end first.
 
-        The step of the action `foreground` gets the streams of this process, and Ctrl-C while it runs.
+        The step of the action `foreground` gets the streams of this process, and Ctrl-C while it runs. Without
+        `signals` no handler is taken, and any thread may build.
         """
         self._building = True
         request = self.request(words)
@@ -226,9 +235,8 @@ class App:
         offer = read_offer(os.environ)
         most = self.choices.jobs or max(int(self.graph.project.totals.cpus), offer.jobs or 1 if offer else 1)
         crew = ThreadCrew(size=2 * most + 2)
-        with closing(crew), interrupts(crew, spared=self._is_for_step):
-            command = " ".join(("mlmake", *sys.argv[1:]))
-            if not lock.acquire(command, wait=self.tell_waiting, stop=crew.has_messages):
+        with closing(crew), interrupts(crew, spared=self._is_for_step) if signals else nullcontext():
+            if not lock.acquire(self.command, wait=self.tell_waiting, stop=crew.has_messages):
                 message = crew.get(0)
                 yield interrupted(self.clock.now(), message.signal if isinstance(message, Interrupted) else None)
                 return
