@@ -136,6 +136,13 @@ MUTATIONS: Sequence[Mutation] = (
         "if not ended.succeeded:",
         CASE + "an_undeclared_read_of_another_target_fails_and_is_not_tried_again",
     ),
+    Mutation(
+        "what is read under a source is discovered",
+        ATTEMPT,
+        "if (source := action.policy.validity.source) is not None:",
+        "if (source := action.policy.validity.source) is None:",
+        CASE + "what_a_step_reads_under_its_source_is_never_discovered",
+    ),
     Mutation("an altered output is none", CONTENT, "elif version != product.digest:", "elif False:", OUTPUTS),
     Mutation("a missing output is altered", CONTENT, "if version is MISSING:", "if False:", OUTPUTS),
     Mutation("force does nothing", STRUCTURE, "elif evidence.forced:", "elif False:", CUTOFF),

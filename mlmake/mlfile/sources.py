@@ -1,6 +1,6 @@
 """What the `source` of an instance stands for: paths, patterns, URLs and references; it looks at no disk."""
 
-from mlmake.mlfile.globs import is_glob
+from mlmake.mlfile.globs import is_glob, matcher
 from mlmake.mlfile.inputs import Resolver
 from mlmake.mlfile.interpolate import Scope, Unfillable, fill_text
 from mlmake.mlfile.keypath import KeyPath
@@ -10,7 +10,7 @@ from mlmake.mlfile.paths import normal
 from mlmake.mlfile.references import Instances
 from mlmake.mlfile.schema import TargetTable
 from mlmake.model.digest import Value
-from mlmake.model.item import Chosen, Made, Part, PartGlob
+from mlmake.model.item import Chosen, Leaf, Made, Part, PartGlob
 from mlmake.model.validity import Pattern, Remote, Source, SourceItem
 
 SCHEMES = ("http://", "https://")
@@ -91,3 +91,18 @@ def with_source_makers(upstream: tuple[str, ...], source: Source | None) -> tupl
         return upstream
     makers = [item.maker for item in source.items if isinstance(item, Made | Part | PartGlob)]
     return tuple(dict.fromkeys((*upstream, *makers)))
+
+
+def covers(source: Source, path: str) -> bool:
+    """Whether a file belongs to a source, as far as its paths and patterns say; what is behind a URL never does."""
+    for item in source.items:
+        match item:
+            case Leaf(place) | Made(place, _) | Part(place, _):
+                if path == place or path.startswith(place.rstrip("/") + "/"):
+                    return True
+            case Pattern(pattern) | PartGlob(pattern, _):
+                if matcher(pattern).fullmatch(path):
+                    return True
+            case Remote():
+                continue
+    return False

@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mlmake.mlfile.sources import covers
 from mlmake.model.digest import Digest, Version
 from mlmake.model.graph import Action
 from mlmake.model.job import Ended
 from mlmake.model.metrics import NotMetrics, flatten
 from mlmake.model.observation import Baseline, Observation
 from mlmake.model.trace import Packages, Product
-from mlmake.model.validity import Probe
+from mlmake.model.validity import Probe, Source
 from mlmake.planning.rebuild.significance import equal
 from mlmake.ports import ContentStore, Installed, OutsideProject, StoreTrouble, Workspace
 from mlmake.running import mishaps
@@ -131,6 +132,8 @@ def _look(
     """What a step that has ended left. Raises OSError for what cannot be read."""
     outputs = [output.path for output in action.outputs]
     declared = {path for path, _ in inputs}
+    if (source := action.policy.validity.source) is not None:
+        ended = replace(ended, read=_outside(source, ended.read), loaded=_outside(source, ended.loaded))
     reads = _undeclared_reads(ended, {*declared, *outputs})
     strange = tuple((path, name) for path in reads if (name := maker(path)) not in (None, action.id))
     if not ended.succeeded or strange:
@@ -164,6 +167,11 @@ def _look(
 def _moved(inputs: Sequence[tuple[str, Version]], workspace: Workspace) -> tuple[str, ...]:
     """The inputs that are not what they were when judged."""
     return tuple(path for path, version in inputs if workspace.look_again(path) != version)
+
+
+def _outside(source: Source, seen: Mapping[str, float]) -> dict[str, float]:
+    """What is not under the source: that is judged by its validator, and never discovered."""
+    return {path: moment for path, moment in seen.items() if not covers(source, path)}
 
 
 def _undeclared_reads(ended: Ended, declared: set[str]) -> dict[str, float]:

@@ -320,3 +320,24 @@ def test_check_strict_prints_the_blind_spots(project):
     assert len(project("check", "--strict", "--json").document["blind_spots"]) == 5
     project.mlfile("[target.t]\nrun = 'touch t'\noutputs = ['t']\ntrack = []\n")
     assert project("check", "--strict").out == "1 target, 1 step: no mistakes\n"
+
+
+def test_an_accepted_result_counts_as_made_with_the_present_packages(environment):
+    project = environment
+    importing(project, "call", '["packages"]')
+    project.build("use")
+    install(project, "2.0")
+    assert project.plan("use") == {"use": "run"}
+    assert project("accept", "use").code == 0
+    assert project.build("use").skipped == {"use"}
+    install(project, "3.0")
+    assert project.build("use").texts("use") == ["code of package fast-maths changed 2.0 → 3.0"]
+
+
+def test_debugging_a_step_finds_out_the_same(project):
+    project.write("data/x.csv", "1")
+    reading(project, "call", "open('data/x.csv'); open(out, 'w').write('1')")
+    said = project.command("build", "--debug", "use")
+    assert said.code == 0 and "data/x.csv" in said.err
+    project.write("data/x.csv", "2")
+    assert project.build("use").codes("use") == ["input-changed"]

@@ -1,10 +1,16 @@
 """Cases that random histories rarely meet, each a small world of its own."""
 
+from dataclasses import replace
+
 import pytest
 
 from mlmake.model.decision import Verb
 from mlmake.model.event import Outcome
-from mlmake.model.job import FunctionCall
+from mlmake.model.item import Leaf, Made
+from mlmake.model.job import Ended, FunctionCall, How
+from mlmake.model.validity import Source, Validity
+from mlmake.running.attempt import attempt
+from mlmake.testing.toy.ports import FakeInstalled, FakeWorkspace
 from mlmake.testing.toy.workflow import Ref, Step, text_of, version_of
 from mlmake.testing.toy.world import World
 
@@ -648,3 +654,35 @@ def test_an_undeclared_read_of_data_is_an_input_from_then_on() -> None:
     world.edit("data/s0", 5)
     told = world.build()
     assert told.reasons("use") == {("input-changed", "data/s0")}
+
+
+def test_what_a_step_reads_under_its_source_is_never_discovered() -> None:
+    """Its own validator judges that, whether somebody makes it or not."""
+    gen = Step(name="gen", refs=(S0,))
+    use = Step(name="use", refs=(S1,), reads=("out/gen.json", "data/s2"), modules=("lib/m0.py",), track=("files",))
+    world = World((gen, use))
+    world.build(("gen",))
+    graph = world.graph()
+    action = graph.actions["use"]
+    items = (Made("out/gen.json", "gen"), Leaf("data/s2"), Leaf("lib/"))
+    policy = replace(action.policy, validity=Validity(source=Source(items, many=True)))
+    workspace = FakeWorkspace(world.disk)
+
+    def execute() -> Ended:
+        world.disk.write("out/use.json", text_of(1))
+        seen = {"out/gen.json": 0.0, "data/s2": world.clock.now()}
+        return Ended(How.EXITED, 0, 1.0, {"lib/m0.py": world.clock.now()}, seen)
+
+    done = attempt(
+        replace(action, policy=policy),
+        (),
+        job="job",
+        keep=(),
+        execute=execute,
+        workspace=workspace,
+        store=None,
+        installed=FakeInstalled({}),
+        maker=graph.owners.get,
+        now=world.clock.now,
+    )
+    assert done.succeeded and not done.strange and not done.discovered and not done.read
