@@ -250,7 +250,7 @@ class App:
                 os.environ,
                 jobs=self.choices.jobs,
                 cpus=max(1, int(self.graph.project.totals.cpus)),
-                fifo=os.path.join(self.state_dir, "jobserver"),
+                fifo=os.path.abspath(os.path.join(self.state_dir, "jobserver")),
                 freed=lambda: crew.post(PlaceFree()),
             )
         except ValueError as error:

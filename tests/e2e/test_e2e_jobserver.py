@@ -232,8 +232,25 @@ def test_a_wrong_style_is_said(made, monkeypatch):
     assert (said.code, said.err) == (2, "mlmake: MLMAKE_JOBSERVER must be pipe, fifo or none, not `tcp`\n")
 
 
+def test_a_step_in_the_foreground_is_offered_them_too(made):
+    made.mlfile('[target.t]\nrun = "{python} free.py > {outputs}"\noutputs = ["t"]\n')
+    assert made("build", "-j4", "--debug", "t").code == 0
+    assert made.read("t") == "3\n"
+
+
+def test_an_mlmake_in_a_step_shares_them(made):
+    made.write(
+        "inner/Mlfile", '[target.t]\nrun = "cd ..; {python} count.py; : {k}"\nmatrix = { k = [1, 2, 3, 4, 5] }\n'
+    )
+    made.mlfile('[target.t]\nrun = "{python} -m mlmake -C inner -j8 t; : {k}"\nmatrix = { k = [1, 2] }\n')
+    # The two have one project: one waits for the other, in its place.
+    made.build("-j2", "t")
+    assert counted(made)[0] <= 2
+
+
 def test_the_fifo_is_gone_after_the_build(made, monkeypatch):
     monkeypatch.setenv("MLMAKE_JOBSERVER", "fifo")
+    monkeypatch.setenv("MLMAKE_STATE_DIR", ".mlmake")
     made.mlfile('[target.t]\nrun = "echo $MAKEFLAGS > {outputs}; test -p .mlmake/jobserver"\noutputs = ["t"]\n')
     made.build("-j2")
     assert made.read("t") == f"-j2 --jobserver-auth=fifo:{made.root}/.mlmake/jobserver\n"
