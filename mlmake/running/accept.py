@@ -90,6 +90,9 @@ def accept(
             continue
         if found := _missing(action, evidence, workspace):
             problems.append(found)
+        said_of_source = evidence.observe() if evidence.validity.asks else None
+        if said_of_source is not None and said_of_source.error is not None:
+            problems.append(mishaps.not_accepted(name, said_of_source.error))
         if problems:
             continue
         try:
@@ -166,12 +169,13 @@ def _trace(
 ) -> Trace:
     """The record. It takes no time; what a run of it takes is told as the last result says."""
     before = evidence.last or evidence.latest
+    discovered = _discovered(action, evidence, before)
     return Trace(
         action=action.id,
         recipe=action.recipe,
         facts=action.facts,
         inputs=tuple((path, version) for path, version in evidence.inputs if isinstance(version, str)),
-        discovered=_discovered(action, evidence, before),
+        discovered=discovered,
         outputs=products,
         started=now,
         ended=now,
@@ -180,7 +184,7 @@ def _trace(
         reasons=(Reason(Code.ACCEPTED, acceptance.by, None, acceptance.reason),),
         metrics=metrics,
         origin=acceptance.origin,
-        read=before.read if before else (),
+        read=tuple(path for path, _ in discovered if path in before.read) if before else (),
         packages=tuple(replace(p, versions=evidence.installed(p)) for p in before.packages) if before else (),
         baseline=present_baseline(evidence),
     )
