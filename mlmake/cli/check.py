@@ -61,7 +61,7 @@ def blind_spots(graph: Graph) -> list[str]:
     return [
         "what is discovered is what Python opens or imports; declare in `inputs` what is read otherwise:",
         f"not seen are files that compiled readers open by themselves (Parquet, Arrow, HDF5, LMDB){where}",
-        "not seen is what other programs read (shell commands, R, compilers), and what Python loads from them",
+        "not seen is what other programs read (shell commands, R, compilers)",
         "not seen is anything in a Python started with -I, -E or -S, or without the step's environment",
         "not seen are listings of folders, and modules outside the project that no installed package owns",
     ]
