@@ -1,5 +1,6 @@
 """All commands as one lazy group: a command's module is imported when it is asked for."""
 
+import codecs
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from click.shell_completion import CompletionItem
 from mlmake import __version__
 from mlmake.cli.ending import code_of
 from mlmake.cli.words import COMMANDS, ordered
+from mlmake.views.screen import spelled
 
 COMPLETE = "_MLMAKE_COMPLETE"
 """The variable by which a shell asks for completions."""
@@ -55,10 +57,11 @@ def group() -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line and give its exit code; never raises."""
+    codecs.register_error("mlmake", spelled)
     for stream in (sys.stdout, sys.stderr):
         # Whatever the locale, a name must never stop a message.
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="mlmake")
     try:
         if COMPLETE in os.environ:
             return complete(os.environ[COMPLETE])

@@ -33,7 +33,7 @@ def runs(settings: Settings, run: str | None, count: int | None, since: str | No
         if settings.json:
             sys.stdout.buffer.write(encoded(run_document(past)) + b"\n")
             return 0
-        for line in run_lines(past, settings.screen(), now=now):
+        for line in run_lines(past, settings.screen(), now=now, each=settings.verbose > 0):
             print(line)
         return 0
     names = within(found, since, now=now)

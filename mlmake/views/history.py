@@ -6,11 +6,13 @@ from mlmake.history.metrics import Board, Row, bests, change, label, same
 from mlmake.history.params import ParameterRow
 from mlmake.history.past import CUT_OFF, NOW, RUNNING, Head, Json, Parameter, Past, Step
 from mlmake.history.sparkline import sparkline
-from mlmake.model.event import Outcome
+from mlmake.model.event import GOOD, Outcome
 from mlmake.model.fact import canonical_text
 from mlmake.model.units import show_seconds
 from mlmake.views.plain import MARKS, shown_metrics
-from mlmake.views.screen import Screen, columns, printable
+from mlmake.views.rows import Row as Line
+from mlmake.views.rows import aligned, folded
+from mlmake.views.screen import Screen, columns, printable, wrapped
 from mlmake.views.tables import Cell, Column, Table
 
 ENDS: Mapping[str, tuple[str, str, str]] = {
@@ -45,7 +47,7 @@ def runs_table(heads: Sequence[Head], screen: Screen, *, now: float) -> Table:
                 Cell(" ".join(("mlmake", *head.words))),
             )
         )
-    return Table(tuple(Column(title, kept=title in ("run", "ended")) for title in titles), tuple(rows))
+    return Table(tuple(Column(title, kept=title != "command") for title in titles), tuple(rows))
 
 
 def age(seconds: float) -> str:
@@ -63,40 +65,40 @@ def did(head: Head) -> str:
     return ", ".join(told) or "nothing"
 
 
-def run_lines(past: Past, screen: Screen, *, now: float) -> list[str]:
+def run_lines(past: Past, screen: Screen, *, now: float, each: bool = False) -> list[str]:
     """One run: what it was, then a line for each instance: how it ended, when it started, how long it took, and why."""
     head = past.head
     symbol, plain, style = ENDS.get(head.ended, ("?", "?", "warn"))
-    ended = screen.paint(f"{screen.mark(symbol, plain)} {head.ended}", style)
+    ended = screen.badge(symbol, plain, style, head.ended)
     took = "" if head.seconds is None else f" in {show_seconds(head.seconds)}"
     lines = [
         f"{screen.paint(printable(head.run), 'bold')}  {ended}  {age(now - head.started)} ago",
-        f"{printable(' '.join(('mlmake', *head.words)))}: {did(head)}{took}",
+        *wrapped(f"{printable(' '.join(('mlmake', *head.words)))}: {did(head)}{took}", screen.width),
         "",
     ]
     steps = list(past.steps.values())
-    names = max((columns(printable(step.instance)) for step in steps), default=0)
-    words = max((len(step.outcome or _unfinished(head)) for step in steps), default=0)
-    starts = {step.instance: _start(step) for step in steps}
-    width = max(map(len, starts.values()), default=0)
+    width = max((len(_start(step)) for step in steps), default=0)
     times = max((len(_time(step)) for step in steps), default=0)
+    rows = []
     for step in steps:
-        symbol, plain, style = MARKS[Outcome(step.outcome)] if step.outcome in _KNOWN else ENDS[CUT_OFF]
-        word = step.outcome or _unfinished(head)
-        name = printable(step.instance)
-        parts = [
-            screen.paint(f"{screen.mark(symbol, plain)} {word:<{words}}", style),
-            name + " " * (names - columns(name)),
-            f"{starts[step.instance]:>{width}}",
-            f"{_time(step):>{times}}",
-            shown_metrics(step.metrics),
-            printable(step.detail or "; ".join(_causes(step))),
-        ]
-        lines.append("  ".join(part for part in parts if part.strip() or part in parts[2:4]).rstrip())
-    return lines
+        causes = step.detail or "; ".join(_causes(step))
+        alike = (step.outcome, tuple(cause.code for cause in step.causes))
+        rows.append(
+            Line(
+                MARKS[Outcome(step.outcome)] if step.outcome in _KNOWN else ENDS[CUT_OFF],
+                step.outcome or _unfinished(head),
+                step.instance,
+                f"{_start(step):>{width}}  {_time(step):>{times}}" if times else "",
+                "  ".join(part for part in (shown_metrics(step.metrics), causes) if part),
+                step.instance.partition("@")[0],
+                alike if step.outcome in _GOOD else None,
+            )
+        )
+    return [*lines, *aligned(rows if each else folded(rows, screen), screen)]
 
 
 _KNOWN = frozenset(outcome.value for outcome in Outcome)
+_GOOD = frozenset(outcome.value for outcome in GOOD)
 
 
 def _unfinished(head: Head) -> str:

@@ -62,22 +62,23 @@ class Live:
 
 def rows(status: Status, screen: Screen, now: float, width: int, height: int) -> list[str]:
     """The lines below the finished ones: a step each, and where the whole run stands; never more than fit."""
-    steps = list(status.running.values())
+    steps, dots = list(status.running.values()), screen.mark("…", "~")
     room = max(1, height - 3)
     hidden = len(steps) - room if len(steps) > room else 0
     name_room = max(8, min(max((columns(printable(s.instance)) for s in steps), default=8), width // 2))
     lines = [_row(step, screen, now, width, name_room) for step in steps[: len(steps) - hidden]]
     if hidden:
-        lines.append(cut(f"  {screen.mark('…', '...')} and {hidden} more", width - 1))
+        lines.append(cut(f"  {screen.mark('…', '...')} and {hidden} more", width - 1, ellipsis=dots))
     if status.hashing:
         part = f"{show_bytes(status.hashing.done)} of {show_bytes(status.hashing.total)}"
-        lines.append(cut(f"  hashing {printable(status.hashing.path)}  {part}", width - 1))
-    lines.append(screen.paint(cut(_standing(status, now), width - 1), "dim"))
+        lines.append(cut(f"  hashing {printable(status.hashing.path)}  {part}", width - 1, ellipsis=dots))
+    lines.append(screen.paint(cut(_standing(status, now), width - 1, ellipsis=dots), "dim"))
     return lines
 
 
 def _row(step: Running, screen: Screen, now: float, width: int, name_room: int) -> str:
-    name = cut(printable(step.instance), name_room)
+    dots = screen.mark("…", "~")
+    name = cut(printable(step.instance), name_room, ellipsis=dots)
     mark = screen.mark("▸", ">")
     head = f"{mark} {name}{' ' * (name_room - columns(name))}  "
     elapsed = max(0.0, now - step.since)
@@ -85,7 +86,7 @@ def _row(step: Running, screen: Screen, now: float, width: int, name_room: int) 
     bar = f"{_bar(elapsed / step.expected, screen)}  " if step.expected and width >= NARROW else ""
     attempt = f"  attempt {step.attempt}" if step.attempt > 1 else ""
     metrics = f"  {shown_metrics(step.metrics)}" if step.metrics else ""
-    shown = cut(f"{head}{bar}{times}{attempt}{metrics}", width - 1)
+    shown = cut(f"{head}{bar}{times}{attempt}{metrics}", width - 1, ellipsis=dots)
     return screen.paint(shown[: len(mark)], "busy") + shown[len(mark) :]
 
 

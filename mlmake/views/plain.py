@@ -109,10 +109,9 @@ class Plain:
         symbol, ascii_symbol, style = MARKS[event.outcome]
         head = self._screen.badge(symbol, ascii_symbol, style, f"{event.outcome.value:<{WORD}}")
         parts = [head, self._screen.paint(printable(event.instance), "bold")]
-        if event.outcome in (Outcome.RAN, *(() if not bad else (event.outcome,))):
-            parts.append(show_seconds(event.seconds))
-        if event.metrics:
-            parts.append(shown_metrics(event.metrics))
+        facts = [show_seconds(event.seconds)] if bad or event.outcome is Outcome.RAN else []
+        facts += [shown_metrics(event.metrics)] if event.metrics else []
+        parts += facts
         below: list[str] = []
         if event.detail:
             detail = printable(event.detail)
@@ -123,6 +122,12 @@ class Plain:
             before = [" " * (WORD + 2), printable(event.instance), *parts[2:]]
             reason = self._fitting(f"({printable(sentences(event.reasons, most=2))})", before)
             parts += [self._screen.paint(reason, "dim")] if reason else []
+        width = self._screen.width
+        taken = WORD + 2 + sum(columns(part) + 2 for part in (printable(event.instance), *facts))
+        if width is not None and facts and taken > width:
+            # The name alone is never cut; what is known of it goes below whole.
+            parts = [part for part in parts if part not in facts]
+            below = [*(f"    {part}" for part in wrapped(", ".join(facts), width, lead=4)), *below]
         lines = ["  ".join(parts), *below]
         if bad and event.log:
             lines += [f"  | {printable(line)}" for line in self._tail(event.log)]

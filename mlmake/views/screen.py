@@ -6,6 +6,9 @@ from typing import TextIO
 
 STYLES = {"good": "32", "bad": "31", "warn": "35", "busy": "36", "dim": "2", "bold": "1"}
 
+SPELLED = {"→": "->", "←": "<-", "…": "...", "×": "x", "–": "-", "±": "+-", "✓": "+", "✗": "!", "·": ".", "★": "*"}
+"""Symbols in our sentences, as they are written where an encoding lacks them."""
+
 LEGIBLE = ("bad", "warn", "dim", "bold")
 """Styles in which words can be read on a dark and on a light ground; green and cyan are for marks."""
 
@@ -24,8 +27,14 @@ class Screen:
 
     def badge(self, symbol: str, plain: str, style: str, word: str) -> str:
         """A mark and its word. The word has the colour only where that can be read on any ground."""
-        mark = self.mark(symbol, plain)
-        return self.paint(f"{mark} {word}", style) if style in LEGIBLE else f"{self.paint(mark, style)} {word}"
+        return self.tint(f"{self.mark(symbol, plain)} {word}", style)
+
+    def tint(self, text: str, style: str) -> str:
+        """The same for a text that begins with a mark."""
+        if style in LEGIBLE:
+            return self.paint(text, style)
+        mark, blank, rest = text.partition(" ")
+        return f"{self.paint(mark, style)}{blank}{rest}"
 
     def mark(self, symbol: str, plain: str) -> str:
         """A symbol, or its stand-in where the stream's encoding lacks it."""
@@ -57,6 +66,14 @@ def encodes(encoding: str | None, text: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def spelled(error: UnicodeError) -> tuple[str, int]:
+    r"""What an encoding lacks, in its place: our own symbols in ASCII, all else as `\u....`; for codecs."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(SPELLED.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking), error.end
 
 
 def printable(text: str) -> str:

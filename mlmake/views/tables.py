@@ -121,7 +121,7 @@ def _line(
     for text, style, place in zip(texts, styles, shown, strict=True):
         fitting = cut(text, widths[place], ellipsis=ellipsis)
         blank = " " * (widths[place] - columns(fitting))
-        painted = screen.paint(fitting, style)
+        painted = screen.tint(fitting, style)
         cells.append(blank + painted if numeric[place] else painted + blank)
     return (" " * GAP).join(cells).rstrip()
 

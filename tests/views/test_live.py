@@ -68,3 +68,11 @@ def test_finished_lines_stay_and_the_rows_are_gone_at_the_end():
     assert "  | last words" in text
     assert text.rstrip().rpartition("saved 1 min 20 s")[1]
     assert "\x1b[?25h" in text  # the cursor is back
+
+
+def test_what_is_cut_has_no_symbol_the_stream_lacks():
+    status = fold(Status(), RunStarted(0, "r", 500, 200))
+    for number in range(30):
+        status = fold(status, TargetStarted(0, "train", f"train@shard={'n' * 60}-{number:03}", (), 1))
+    status = fold(status, Hashing(0, "a/very/long/path/" * 9, 1, 2))
+    assert all(row.isascii() for row in rows(status, Screen(symbols=False), 3.0, 60, 10))

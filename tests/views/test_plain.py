@@ -124,3 +124,9 @@ def test_no_word_is_green_or_cyan():
     painted = [text for line in coloured for text in re.findall("\x1b\\[3[26]m(.*?)\x1b", line)]
     assert painted
     assert not any(re.search(r"\w", text) for text in painted)
+
+
+def test_what_is_known_of_a_step_with_a_long_name_stands_below_it():
+    plain = Plain(Screen(width=40), tail=lambda path: [])
+    end = TargetFinished(2, "a", "a@name=" + "n" * 40, Outcome.RAN, (), 1, {"accuracy": 0.9, "loss": 2}, 0)
+    assert plain.lines(end) == ["✓ ran        a@name=" + "n" * 40, "    1.0 s, accuracy 0.9, loss 2"]

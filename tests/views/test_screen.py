@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mlmake.views.screen import columns, cut, encodes, printable, screen_for, wrapped
+from mlmake.views.screen import columns, cut, encodes, printable, screen_for, spelled, wrapped
 
 
 class Stream(io.StringIO):
@@ -80,3 +80,13 @@ def test_words_of_a_badge_are_painted_where_that_can_be_read():
     coloured = screen_for(Stream(True), {"TERM": "xterm"})
     assert coloured.badge("✓", "+", "good", "fine") == "\x1b[32m✓\x1b[0m fine"
     assert coloured.badge("✗", "!", "bad", "broken") == "\x1b[31m✗ broken\x1b[0m"
+
+
+def test_symbols_that_an_encoding_lacks_are_spelled_and_names_escaped():
+    import codecs
+
+    codecs.register_error("mlmake-test", spelled)
+    assert "0.1 → 0.01 … ×3 ü 漢".encode("ascii", "mlmake-test") == b"0.1 -> 0.01 ... x3 \\xfc \\u6f22"
+    assert "ü → ×".encode("latin-1", "mlmake-test") == "ü -> ×".encode("latin-1")
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("utf-8", "mlmake-test")
