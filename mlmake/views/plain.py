@@ -110,7 +110,8 @@ class Plain:
         head = self._screen.badge(symbol, ascii_symbol, style, f"{event.outcome.value:<{WORD}}")
         parts = [head, self._screen.paint(printable(event.instance), "bold")]
         facts = [show_seconds(event.seconds)] if bad or event.outcome is Outcome.RAN else []
-        facts += [shown_metrics(event.metrics)] if event.metrics else []
+        if metrics := self._room_for(event.metrics, [" " * (WORD + 2), printable(event.instance), *facts]):
+            facts.append(metrics)
         parts += facts
         below: list[str] = []
         if event.detail:
@@ -133,6 +134,15 @@ class Plain:
             lines += [f"  | {printable(line)}" for line in self._tail(event.log)]
             lines.append(f"  log: {printable(event.log)}")
         return lines
+
+    def _room_for(self, metrics: Mapping[str, float], before: Sequence[str]) -> str:
+        """As many metrics as the line has room for; `mlmake metrics` tells all."""
+        room = None if self._screen.width is None else self._screen.width - sum(columns(part) + 2 for part in before)
+        for most in range(min(SHOWN_METRICS, len(metrics)), 0, -1):
+            told = shown_metrics(metrics, most=most)
+            if room is None or columns(told) <= room:
+                return told
+        return ""
 
     def _fitting(self, reason: str, before: Sequence[str]) -> str:
         """As much of a reason as the line still has room for; `mlmake why` tells the rest."""
@@ -158,10 +168,10 @@ class Plain:
         return f"{self._screen.paint(printable(instance), 'bold')} | {printable(shown)}"
 
 
-def shown_metrics(metrics: Mapping[str, float]) -> str:
+def shown_metrics(metrics: Mapping[str, float], *, most: int = SHOWN_METRICS) -> str:
     """The first few metrics, short."""
-    texts = [f"{printable(name)} {value:.4g}" for name, value in list(metrics.items())[:SHOWN_METRICS]]
-    return ", ".join(texts) + (", …" if len(metrics) > SHOWN_METRICS else "")
+    texts = [f"{printable(name)} {value:.4g}" for name, value in list(metrics.items())[:most]]
+    return ", ".join(texts) + (", …" if len(metrics) > most else "")
 
 
 def serving(event: ModelsChanged) -> str:

@@ -70,8 +70,12 @@ def _lines(row: Row, screen: Screen, *, word: int, widest: int, time: int) -> li
     start = 2 + word + 2
     if columns(row.name) > widest:
         # Alone, and never cut: it may be wanted on the next command line.
-        left = row.name + (f"  {row.time}" if row.time else "")
-        return beside(head + left, row.text, screen, width=None, below=start + 2)
+        spent = row.time.strip()
+        if not spent or screen.width is None or start + columns(row.name) + 2 + len(row.time) <= screen.width:
+            left = row.name + (f"  {row.time}" if spent else "")
+            return beside(head + left, row.text, screen, width=None, below=start + 2)
+        told = "; ".join(part for part in (" ".join(spent.split()), row.text) if part)
+        return beside(head + row.name, told, screen, width=None, below=start + 2)
     left = row.name + " " * (widest - columns(row.name)) + (f"  {row.time:>{time}}" if time else "")
     return beside(head + left, row.text, screen, width=start + columns(left), below=start + 2)
 

@@ -126,7 +126,21 @@ def test_no_word_is_green_or_cyan():
     assert not any(re.search(r"\w", text) for text in painted)
 
 
-def test_what_is_known_of_a_step_with_a_long_name_stands_below_it():
+def test_as_many_metrics_are_told_as_the_line_has_room_for():
+    metrics = {"accuracy": 0.9123, "loss": 2, "f1": 0.5}
+    end = TargetFinished(2, "a", "train@algo=forest", Outcome.RAN, (), 1, metrics, 0)
+    told = {width: Plain(Screen(width=width), tail=lambda path: []).lines(end) for width in (80, 66, 60, 50, 40)}
+    head = "✓ ran        train@algo=forest  1.0 s"
+    assert told == {
+        80: [f"{head}  accuracy 0.9123, loss 2, f1 0.5"],
+        66: [f"{head}  accuracy 0.9123, loss 2, …"],
+        60: [f"{head}  accuracy 0.9123, …"],
+        50: [head],
+        40: [head],
+    }
+
+
+def test_the_time_of_a_step_with_a_long_name_stands_below_it():
     plain = Plain(Screen(width=40), tail=lambda path: [])
-    end = TargetFinished(2, "a", "a@name=" + "n" * 40, Outcome.RAN, (), 1, {"accuracy": 0.9, "loss": 2}, 0)
-    assert plain.lines(end) == ["✓ ran        a@name=" + "n" * 40, "    1.0 s, accuracy 0.9, loss 2"]
+    end = TargetFinished(2, "a", "a@name=" + "n" * 40, Outcome.RAN, (), 1, {"accuracy": 0.9}, 0)
+    assert plain.lines(end) == ["✓ ran        a@name=" + "n" * 40, "    1.0 s"]

@@ -31,6 +31,11 @@ def test_a_long_name_does_not_push_the_texts_of_others_away():
     ]
 
 
+def test_the_time_goes_below_a_long_name_too_where_it_has_no_room():
+    lines = aligned([row("n" * 50, "its text", time="+1 s  2 s")], Screen(width=62))
+    assert lines == [f"✓ run  {'n' * 50}", "         +1 s 2 s; its text"]
+
+
 def test_texts_are_wrapped_under_themselves():
     assert aligned([row("name", "one two three four five six seven eight", time="2 s")], Screen(width=42)) == [
         "✓ run  name  2 s  one two three four five",
