@@ -37,10 +37,12 @@ from mlmake.model.release import Release, ReleasedModel
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Memory
 from mlmake.planning.discovered import with_discovered_edges
+from mlmake.planning.explain import Chain
 from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import LISTED, Wrong, choose
 from mlmake.planning.selection import chosen_instances
 from mlmake.planning.vanished import farewell
+from mlmake.planning.versus import versus
 from mlmake.ports import Executor, Interrupted, OutsideProject, PlaceFree, StateTrouble
 from mlmake.reading import Choices as Choices
 from mlmake.reading import MlfileMistakes as MlfileMistakes
@@ -198,6 +200,16 @@ class App:
             if step is not None and trace is not None:
                 steps[step.instance] = replace(step, metrics=trace.metrics, seconds=trace.seconds, made_in=trace.run)
         return replace(given, steps=steps)
+
+    def versus(self, action: str, past: Past) -> Chain:
+        """What differs between an action's result that stood in a run and what it would be made from now."""
+        made = {name: step.made_in for name, step in past.steps.items() if step.made_in is not None}
+        recorded = self.state.made_in(frozenset(made.values()))
+        stood = {trace.action: trace for trace in recorded if made.get(speakable(trace.action)) == trace.run}
+        graph = with_discovered_edges(self.graph, self.state)
+        found = versus(graph, action, run=past.head.run, stood=stood, snapshot=self.snapshot())
+        self.workspace.flush_stamps()
+        return found
 
     def plan(self, words: Sequence[str]) -> Plan:
         """What a build would do, by the same judge. Writes nothing but stamps."""

@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import click
 
 from mlmake.cli.ending import WrongUse
 from mlmake.cli.project import opened
-from mlmake.cli.remembered import DIFF, chosen, fitted, past_runs, remark
+from mlmake.cli.remembered import DIFF, chosen, past_runs, remark
 from mlmake.cli.settings import Settings, command
 from mlmake.history.better import MAX, MIN
-from mlmake.history.metrics import Board, Measures, best, board, by, changed, last_two, with_trend
+from mlmake.history.metrics import Board, Measures, alone, best, board, by, changed, last_two, with_trend
 from mlmake.history.past import NOW, Past
 from mlmake.planning.request import nearest
 from mlmake.stores.past import PastRuns
@@ -63,7 +62,7 @@ def metrics(
         shown = with_trend(shown, main, until(shown.runs[0], found))
     if choice[1]:
         row = best(shown, *choice)
-        shown = replace(shown, rows=(row,) if row else ())
+        shown = alone(shown, row)
         if row is None and pasts:
             remark(f"no instance has {choice[1]}", settings)
     tell(shown, settings, compared=compared, kept=main or "", form="md" if as_md else "csv" if as_csv else "text")
@@ -126,7 +125,7 @@ def tell(shown: Board, settings: Settings, *, compared: bool, kept: str, form: s
     if settings.json:
         sys.stdout.buffer.write(encoded(metrics_document(shown, compared=compared, by=kept)) + b"\n")
         return
-    screen = fitted(settings)
+    screen = settings.screen()
     table = metrics_table(shown, screen, compared=compared, kept=kept, full=form != "text")
     if form == "csv":
         sys.stdout.write(csv_text(table))

@@ -6,7 +6,7 @@ import click
 
 from mlmake.cli.ending import WrongUse
 from mlmake.cli.project import opened
-from mlmake.cli.remembered import DIFF, chosen, fitted, past_runs, remark
+from mlmake.cli.remembered import DIFF, chosen, past_runs, remark
 from mlmake.cli.settings import Settings, command
 from mlmake.history.params import ParameterRow, changed_parameters, last_two, parameter_rows
 from mlmake.history.past import NOW
@@ -78,4 +78,4 @@ def tell(rows: list[ParameterRow], runs: list[str], settings: Settings, *, used_
     elif form == "md":
         print("\n".join(markdown_lines(table)))
     elif rows:
-        print("\n".join(text_lines(table, fitted(settings))[0]))
+        print("\n".join(text_lines(table, settings.screen())[0]))

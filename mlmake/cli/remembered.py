@@ -1,10 +1,8 @@
 """The runs that a command looks back on, and what words mean which; it reads no Mlfile."""
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mlmake.cli.ending import WrongUse
 from mlmake.cli.settings import Settings
@@ -12,7 +10,7 @@ from mlmake.history.naming import NoRun, find_run
 from mlmake.history.past import NOW
 from mlmake.host.lock import BuildLock
 from mlmake.stores.past import PastRuns
-from mlmake.views.screen import Screen, printable
+from mlmake.views.screen import printable
 
 SHOW, DIFF = "show", "diff"
 
@@ -49,13 +47,8 @@ def chosen(words: Sequence[str], runs: PastRuns, *, name: str) -> tuple[str, lis
     return verb, [word if word == NOW else meant(word, runs) for word in rest]
 
 
-def fitted(settings: Settings) -> Screen:
-    """What standard output can show; its width too, where it is a terminal."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    return replace(settings.screen(), width=width)
-
-
 def remark(text: str, settings: Settings) -> None:
     """Say something beside the result."""
     if not settings.quiet:
+        sys.stdout.flush()
         sys.stderr.write(printable(text) + "\n")

@@ -6,7 +6,7 @@ import time
 import click
 
 from mlmake.cli.ending import WrongUse
-from mlmake.cli.remembered import fitted, meant, past_runs, remark
+from mlmake.cli.remembered import meant, past_runs, remark
 from mlmake.cli.settings import Settings, command
 from mlmake.model.units import seconds
 from mlmake.stores.past import PastRuns
@@ -44,7 +44,7 @@ def runs(settings: Settings, run: str | None, count: int | None, since: str | No
     if not heads:
         remark("no run is remembered" + (f" of the last {since}" if since else ""), settings)
         return 0
-    lines, _ = text_lines(runs_table(heads, fitted(settings), now=now), fitted(settings))
+    lines, _ = text_lines(runs_table(heads, settings.screen(), now=now), settings.screen())
     for line in lines:
         print(line)
     if len(names) > len(heads):

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from mlmake.cli.project import opened
-from mlmake.cli.settings import Settings, choosing, command, later
+from mlmake.cli.remembered import meant, runs_in
+from mlmake.cli.settings import Settings, choosing, command
 from mlmake.cli.targets import TARGET
 from mlmake.model.graph import Graph
 from mlmake.planning.explain import Chain, chain
@@ -21,19 +22,28 @@ NAMED = 3
 
 @command("why")
 @click.argument("target", type=TARGET)
-@later("--vs", metavar="RUN", help="Compare with that run.")
+@click.option("--vs", "run", metavar="RUN", help="What differs from its result in that run instead.")
 @choosing
-def why(settings: Settings, target: str, chosen: dict[str, Any]) -> int:
+def why(settings: Settings, target: str, run: str | None, chosen: dict[str, Any]) -> int:
     """Say why TARGET will run or last ran.
 
-    The answer is the chain of causes, with old and new values.
+    The answer is the chain of causes, with old and new values. With --vs it tells what differs, from the result that
+    stood in RUN (an id, its beginning or end, `last`, `last~1` …) to what there is now.
     """
+    past = None
     with opened(settings, **chosen) as app:
-        plan = app.plan([target])
-        actions = judged(app.graph, plan.request.actions)
-        chains = {action: chain(app.graph, plan, app.memory, action) for action in actions}
+        if run is None:
+            plan = app.plan([target])
+            actions = judged(app.graph, plan.request.actions)
+            chains = {action: chain(app.graph, plan, app.memory, action) for action in actions}
+        else:
+            runs = runs_in(app.runs_folder)
+            past = runs.read(meant(run, runs))
+            actions = judged(app.graph, app.request([target]).actions)
+            chains = {action: app.versus(action, past) for action in actions}
     if settings.json:
-        documents = [chain_document(action, found) for action, found in chains.items()]
+        vs = {"vs": past.head.run} if past else {}
+        documents = [{**chain_document(action, found), **vs} for action, found in chains.items()]
         whole = documents[0] if len(documents) == 1 else {"schema": "mlmake.why/1", "answers": documents}
         sys.stdout.buffer.write(encoded(whole) + b"\n")
         return 0
@@ -41,7 +51,7 @@ def why(settings: Settings, target: str, chosen: dict[str, Any]) -> int:
     for number, (action, others) in enumerate(alike(chains).items()):
         if number:
             print()
-        for line in chain_lines(chains[action], screen):
+        for line in chain_lines(chains[action], screen, over="differs" if past else "done"):
             print(line)
         if others:
             named = ", ".join(map(printable, others[:NAMED])) + (", …" if len(others) > NAMED else "")

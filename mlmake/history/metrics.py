@@ -139,6 +139,14 @@ def best(shown: Board, wanted: str, metric: str) -> Row | None:
     return choose(have, key=lambda row: row.value(metric) or 0.0)
 
 
+def alone(shown: Board, row: Row | None) -> Board:
+    """The board with this row only, or none, and what columns that one has."""
+    if row is None:
+        return replace(shown, rows=())
+    metrics = tuple(m for m in shown.metrics if any(values and m in values for values in row.values))
+    return replace(shown, rows=(row,), keys=tuple(key for key in shown.keys if key in row.keys), metrics=metrics)
+
+
 def bests(shown: Board, run: int = -1) -> dict[tuple[str, str], float]:
     """For each target and each metric of which something is wanted, the best value of its instances in a run.
 

@@ -3,9 +3,10 @@
 import fcntl
 import gc
 import os
+import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import RLock
 from typing import Any, Literal, TypeAlias, overload
@@ -126,6 +127,19 @@ class LmdbState:
 
         recipes = {trace.recipe for trace in self._read(look) if trace is not None} | set(self._results)
         return sorted((trace for recipe in recipes for trace in self._of(recipe)), key=lambda trace: trace.order)
+
+    def made_in(self, runs: Collection[str]) -> Sequence[Trace]:
+        """All results that these runs have recorded, by order; passes over everything, unpacks what may be one."""
+        if not runs:
+            return []
+        named = re.compile(b"|".join(re.escape(run.encode()) for run in runs))
+
+        def look(transaction: Any) -> list[Trace | None]:
+            rows = transaction.cursor(self._databases["results"])
+            return [unpack_trace(row) for _, row in rows if named.search(row)]
+
+        found = [trace for trace in self._read(look) if trace is not None and trace.run in runs]
+        return sorted(found, key=lambda trace: trace.order)
 
     def is_recorded(self, outputs: Mapping[str, Version]) -> bool:
         """Whether there is a result with all of these outputs; reads everything."""

@@ -1,6 +1,6 @@
 """State that lives as long as the process, under the laws of the real one; it knows no disk."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mlmake.model.digest import Digest, Version
 from mlmake.model.trace import Failure, Trace
@@ -102,6 +102,10 @@ class MemoryState:
     def everything(self) -> Sequence[Trace]:
         """All results, by order of recording."""
         return sorted((trace for found in self._results.values() for trace in found), key=lambda trace: trace.order)
+
+    def made_in(self, runs: Collection[str]) -> Sequence[Trace]:
+        """All results that these runs have recorded, by order."""
+        return [trace for trace in self.everything() if trace.run in runs]
 
     def is_recorded(self, outputs: Mapping[str, Version]) -> bool:
         """Whether there is a result with all of these outputs."""

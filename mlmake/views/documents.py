@@ -198,8 +198,8 @@ def status_lines(plan: Plan, screen: Screen, *, failure_of: FailureOf, each: boo
     return aligned(rows if each else folded(rows, screen), screen)
 
 
-def chain_lines(chain: Chain, screen: Screen) -> list[str]:
-    """One sentence, the way to the first cause, then each link with its causes."""
+def chain_lines(chain: Chain, screen: Screen, *, over: str = "done") -> list[str]:
+    """One sentence, the way to the first cause, then each link with its causes; `over` stands for what is past."""
     lines = [screen.paint(line, "bold") for line in wrapped(printable(chain.sentence), screen.width)]
     if len(chain.links) < 2:
         return lines
@@ -207,7 +207,7 @@ def chain_lines(chain: Chain, screen: Screen) -> list[str]:
     names = [columns(printable(link.name)) for link in chain.links]
     room = max(names) if screen.width is None else screen.width // 3
     width = max((name for name in names if name <= room), default=0)
-    verbs = [(link.verb.value, VERBS[link.verb][2]) if link.verb else ("done", "good") for link in chain.links]
+    verbs = [(link.verb.value, VERBS[link.verb][2]) if link.verb else (over, "good") for link in chain.links]
     word = max(len(verb) for verb, _ in verbs)
     for link, (verb, style) in zip(chain.links, verbs, strict=True):
         name = printable(link.name)

@@ -352,7 +352,6 @@ NOT_YET = [name for name, (module, _) in COMMANDS.items() if module == "mlmake.c
         ["build", "--watch"],
         ["build", "--on", "ray"],
         ["plan", "--critical-path"],
-        ["why", "best", "--vs", "r1"],
         ["graph", "--svg", "a.svg"],
         ["graph", "--html", "a.html"],
         ["serve", "--watch"],

@@ -192,3 +192,13 @@ def test_a_result_that_was_never_recorded_cannot_be_chosen(store):
     kept = store.record(made())
     store.choose(made(output=9, order=5))
     assert store.last(recipe(1)) == kept
+
+
+def test_results_are_found_by_the_runs_that_made_them(store):
+    one = store.record(made("fit", 1, run="run-1"))
+    two = store.record(made("fit", 2, run="run-2"))
+    three = store.record(made("score", 1, run="run-10"))
+    store.commit()
+    assert list(store.made_in({"run-1"})) == [one]
+    assert list(store.made_in({"run-10", "run-2"})) == [two, three]
+    assert list(store.made_in(set())) == list(store.made_in({"data/0.csv"})) == []

@@ -204,6 +204,8 @@ _VARYING = [
     # Which two are best hangs on a single image, and so on the processor.
     (r"^(.*\bevaluate\b.*?)\bbuild/models/[^)\n]*", r"\1MODELS"),
     (r"(is answered by|\"models\":) ?.*?(?=\}|$)", r"\1 MODELS"),
+    (r"[▁▂▃▄▅▆▇█]+", "BARS"),
+    (r"^(evaluate +N +)\d+", r"\1N"),
     (r"[ \t]+", " "),
 ]
 _FINISHED = re.compile(r"[✓↺○] (ran|restored|blocked) ")

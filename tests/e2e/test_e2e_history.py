@@ -264,3 +264,32 @@ def test_where_there_is_no_project(project):
     said = project("runs")
     assert said.code == 2
     assert said.err.startswith("mlmake: no Mlfile in ")
+
+
+def test_why_something_differs_from_an_earlier_run(built):
+    new, middle, old = ids(built)
+    assert built("why", "train@n=1", "--vs", "last~2", "--set", "lr=0.25").out == (
+        f"train@n=1 differs from run {old} because parameter lr 0.5 → 0.25\n"
+    )
+    assert built("why", "train@n=2", "--vs", "last", "--set", "lr=0.25").out == (
+        f"train@n=2 is made from the same as in run {new}\n"
+    )
+    assert built("why", "train@n=3", "--vs", middle).out == (
+        f"train@n=3 has no remembered result that stood in run {middle}\n"
+    )
+    lines = built("why", "report", "--vs", "last~2").out.splitlines()
+    assert lines[0].startswith(f"report differs from run {old} because build/1.json changed ")
+    assert lines[0].endswith("; build/3.json is a new input")
+    assert lines[1] == "report ← 2 × train ← parameter lr 0.5 → 0.25"
+    assert lines[-1] == "  2 × train  differs  parameter lr 0.5 → 0.25"
+    document = built("why", "report", "--vs", "last~2", "--json").document
+    assert (document["schema"], document["vs"]) == ("mlmake.why/1", old)
+    assert built("why", "report", "--vs", "last~9").code == 2
+
+
+def test_what_was_only_kept_in_a_run_is_compared_with_the_result_that_stood(built):
+    built.edit("train.py", "round(1", "round(2")
+    built.write("other.py", "")
+    built.edit("Mlfile", "train.py {n}", "train.py {n} ")
+    assert built("runs", "last", "--json").document["targets"][0]["outcome"] == "skipped"
+    assert "run changed" in built("why", "train@n=1", "--vs", "last", "--set", "lr=0.25").out

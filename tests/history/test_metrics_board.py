@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from made_runs import past
 
 from mlmake.history.better import direction
-from mlmake.history.metrics import best, bests, board, by, change, changed, differing, last_two, same, with_trend
+from mlmake.history.metrics import alone, best, bests, board, by, change, changed, differing, last_two, same, with_trend
 
 KEYS = {f"train@n={n}": {"n": n} for n in (1, 2, 3)}
 OLD = past("r1", {"train@n=1": {"acc": 0.5, "loss": 2}, "train@n=2": {"acc": 0.7, "loss": 1}, "split": {}}, keys=KEYS)
@@ -68,6 +68,13 @@ def test_the_best_row_and_the_best_of_each_target():
     assert best(shown, "min", "acc").instance == "t@a"
     assert best(board([past("r", {"a": {"m": math.nan}})]), "max", "m") is None
     assert bests(shown) == {("t", "acc"): 0.7}
+
+
+def test_a_row_alone_has_its_own_columns_only():
+    shown = board([past("r", {"t@n=1": {"acc": 0.5}, "u": {"size": 1}}, keys={"t@n=1": {"n": 1}})])
+    assert (alone(shown, shown.rows[0]).keys, alone(shown, shown.rows[0]).metrics) == (("n",), ("acc",))
+    assert (alone(shown, shown.rows[1]).keys, alone(shown, shown.rows[1]).metrics) == ((), ("size",))
+    assert alone(shown, None).rows == ()
 
 
 def test_what_is_better():

@@ -60,6 +60,9 @@ class Remembered:
     def results(self, recipe, key=None):
         return []
 
+    def checked(self, trace):
+        return None
+
     def failure(self, action):
         return None
 
