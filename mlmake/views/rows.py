@@ -84,7 +84,9 @@ def beside(left: str, text: str, screen: Screen, *, width: int | None, below: in
     """A text right of what takes `width` columns, wrapped; `below` columns in on the next line if there is no room."""
     if screen.width is None:
         return [f"{left}  {text}".rstrip()]
-    if width is None or screen.width - width - 2 < NARROW:
+    # A word that has no room beside may have it below: a path broken over lines cannot be copied.
+    longest = max(map(columns, text.split()), default=0)
+    if width is None or screen.width - width - 2 < max(NARROW, longest):
         return [left.rstrip(), *(" " * below + part for part in wrapped(text, screen.width, lead=below))]
     parts = wrapped(text, screen.width, lead=width + 2)
     return [f"{left}  {parts[0] if parts else ''}".rstrip(), *(" " * (width + 2) + part for part in parts[1:])]

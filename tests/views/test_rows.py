@@ -31,6 +31,14 @@ def test_a_long_name_does_not_push_the_texts_of_others_away():
     ]
 
 
+def test_a_path_that_has_no_room_beside_the_name_stands_below_it():
+    path = "build/models/logreg-strong.joblib"
+    assert aligned([row("evaluate@algo=1", f"{path} changed")], Screen(width=50)) == [
+        "✓ run  evaluate@algo=1",
+        f"         {path} changed",
+    ]
+
+
 def test_the_time_goes_below_a_long_name_too_where_it_has_no_room():
     lines = aligned([row("n" * 50, "its text", time="+1 s  2 s")], Screen(width=62))
     assert lines == [f"✓ run  {'n' * 50}", "         +1 s 2 s; its text"]
