@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from compileall import compile_dir
 from pathlib import Path
 
 import pytest
 from aftermath import Project, needs, no_trace, of_all_kinds
 from sweeping import Sweep, spread
 from tracing import calls_in, longest, struck, tracer
+
+import mlmake
 
 DYING = str(Path(__file__).with_name("dying.py"))
 # Built before; then a first build, an edit, or an edit taken back.
@@ -26,6 +29,8 @@ MORE = "x\ny\n"
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
     """Gives a maker of copies of a project in which the next build has something to do."""
+    # The commands are started without leave to write bytecode, and of a fresh checkout there is none.
+    compile_dir(str(Path(mlmake.__file__).parent), quiet=2)
     tmp_path = tmp_path_factory.mktemp("scenes")
     built = of_all_kinds(tmp_path / "p")
     built.heals()
