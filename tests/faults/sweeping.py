@@ -11,7 +11,7 @@ LEAST = 0.5
 
 def places_in(text, root):
     """The files that a line speaks of, without what differs from one build to the next."""
-    found = re.findall(r'<(/[^>]*)>|"(/[^"]*)"', text)
+    found = re.findall(r'(?<!CWD)<(/[^>]*)>|"(/[^"]*)"', text)
     return " → ".join(alike(left or right, root) for left, right in found[:2])
 
 
@@ -24,12 +24,12 @@ def alike(path, root):
     return re.sub(r"\d+", "N", path)
 
 
-def spread(places, limit=None):
+def spread(places, limit=None, *, within=lambda place: True):
     """Numbers of points: all, or the first of every place and as many others as the limit has room for, evenly."""
-    points = range(1, len(places) + 1)
-    if limit is None or limit >= len(places):
-        return list(points)
-    first = {place: point for point, place in zip(reversed(points), reversed(places), strict=True)}
+    points = [point for point, place in enumerate(places, 1) if within(place)]
+    if limit is None or limit >= len(points):
+        return points
+    first = {places[point - 1]: point for point in reversed(points)}
     others = [point for point in points if point not in set(first.values())]
     room = max(0, limit - len(first))
     return sorted([*first.values(), *(others[len(others) * n // room] for n in range(room if others else 0))])

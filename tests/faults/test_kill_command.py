@@ -204,29 +204,33 @@ def seen(scene, kind, call, told, *, follow=True):
     return calls_in(told, project.root)
 
 
-def first_of_ours(calls):
-    """The index of the first call about the project: before it only programs and modules are read."""
-    return next((n for n, call in enumerate(calls) if not call.place.startswith("/")), 0)
+def about_the_project(site):
+    """Whether a call is about the project; most others read programs and modules."""
+    return " /" not in site
 
 
 def traced_sweep(scene, kind, call, what, told, *, limit=None, follow=True, points=None):
-    """Kill or refuse the K-th call of one thread, for all K that there are, or these."""
+    """Kill or refuse the K-th call of one thread, for all K that there are, or these.
+
+    Of what is opened only what is of the project: the others are hundreds of modules.
+    """
     if call in X86 and platform.machine() != "x86_64":
         pytest.skip("this machine has no such call")
     everything = seen(scene, kind, call, told, follow=follow)
     calls = longest(everything)
-    skipped = first_of_ours(calls) if call == "openat" else 0
-    sites = [call.site for call in calls[skipped:]]
+    sites = [made.site for made in calls]
+    points = points or spread(sites, limit, within=about_the_project if call == "openat" else lambda site: True)
 
     def happen(project, point):
-        inject = f"{call}:{'signal=SIGKILL' if what == 'kill' else f'error={what}'}:when={point + skipped}"
+        inject = f"{call}:{'signal=SIGKILL' if what == 'kill' else f'error={what}'}:when={point}"
         said = trace(project, call, told, inject, follow=follow)
         site = struck(told, project.root, call)
         assert site is None or said.code in (-signal.SIGKILL, 128 + signal.SIGKILL, 0, 1, 4), said
         return site
 
-    known = {made.site for made in everything if made.own and not made.place.startswith("/")} | set(sites)
-    chosen = Sweep(f"{kind} {call} {what}", sites, points or spread(sites, limit), known)
+    known = {made.site for made in everything if made.own and about_the_project(made.site)}
+    known |= {sites[point - 1] for point in points}
+    chosen = Sweep(f"{kind} {call} {what}", sites, points, known)
     return chosen.strike(lambda point: scene(kind, f"{call}{what}{point}"), happen)
 
 
