@@ -1,5 +1,6 @@
 """The one place that chooses adapters and joins them; it decides nothing by itself."""
 
+import math
 import os
 import platform
 import signal
@@ -30,9 +31,11 @@ from mlmake.host.signals import interrupts
 from mlmake.host.sources import LocalSources
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
+from mlmake.model.decision import Decision
 from mlmake.model.event import GOOD, Event, Hashing, RunFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph, Group, Leaf, Made, Part, Select
 from mlmake.model.plan import Plan, Request
+from mlmake.model.reason import Code
 from mlmake.model.release import Release, ReleasedModel
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Memory
@@ -85,6 +88,7 @@ class App:
         self._debugged: ForegroundExecutor | None = None
         self._asked: tuple[tuple[Graph, tuple[str, ...]], bytes] | None = None
         self._looked_at, self._order = reading.looked_at, tuple[str, ...]()
+        self._decided = tuple[Decision, ...]()
 
     @classmethod
     def open(cls, choices: Choices) -> "App":
@@ -378,6 +382,7 @@ class App:
                     places.warning = None
                 if isinstance(event, RunFinished) and event.outcome == "ok" and not (event.ran or event.restored):
                     self.idle, self._order = event, tuple(building.board.order)
+                    self._decided = tuple(s.decision for s in building.board.standing.values() if s.decision)
                 yield event
         finally:
             made = {name for name in building.board.order if "@" in name and building.board[name].outcome in GOOD}
@@ -411,8 +416,15 @@ class App:
         paths = [item.path for a in actions for i in a.inputs for item in i.items if isinstance(item, Leaf | Made)]
         self.workspace.prefetch([*paths, *(output.path for a in actions for output in a.outputs)])
 
+    @property
+    def holds_until(self) -> float:
+        """When time alone may decide otherwise than the last build did; seconds since the epoch."""
+        return min((d.due for d in self._decided if d.due is not None), default=math.inf)
+
     def looked_at(self) -> list[str] | None:
-        """All but the state that the last build's judgement depends on; None if that cannot be told by paths."""
+        """All but the state and the time that the last build's judgement depends on; None if paths cannot tell that."""
+        if any(self._was_asked(decision) for decision in self._decided):
+            return None
         paths = [*self._looked_at]
         places: list[str] = []
         for name in self._order:
@@ -428,6 +440,11 @@ class App:
             if place.endswith("/") and not _walk(absolute, paths):
                 return None
         return paths
+
+    def _was_asked(self, decision: Decision) -> bool:
+        """Whether a validator was asked, which has to be done anew each time."""
+        asks = self.graph.actions[decision.action].policy.validity.asks
+        return asks and all(reason.code is not Code.FRESH for reason in decision.reasons)
 
     @property
     def python(self) -> str:

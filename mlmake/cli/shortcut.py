@@ -26,8 +26,8 @@ def answer(argv: Sequence[str]) -> bool:
     message = recall(_note(root, argv), os.environ)
     if message is None:
         return False
-    targets, saved, state = message.split()
-    if state != _state(root):
+    targets, saved, noted, due, state = message.split()
+    if state != _state(root) or not (due == b"inf" or float(noted) <= time.time() < float(due)):
         return False
     if int(targets):
         line = idle_line(int(targets), seconds=time.perf_counter() - began, saved=float(saved))
@@ -48,7 +48,7 @@ def leave(app: "App", argv: Sequence[str], *, quiet: bool) -> None:
     if any(action.policy.resources.gpus for action in app.graph.actions.values()):
         passed.add(VISIBLE)
     told = 0 if quiet else finished.skipped
-    message = f"{told} {finished.saved_seconds!r} ".encode() + _state(app.root)
+    message = f"{told} {finished.saved_seconds!r} {finished.time!r} {app.holds_until!r} ".encode() + _state(app.root)
     note(
         _note(app.root, argv),
         rows,

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mlmake.cli.ending import NOT_UP_TO_DATE
-from mlmake.cli.plan import is_done
+from mlmake.cli.plan import is_done, tell_troubles
 from mlmake.cli.project import opened
 from mlmake.cli.settings import Settings, choosing, command
 from mlmake.cli.targets import TARGET
@@ -28,4 +28,5 @@ def status(settings: Settings, targets: tuple[str, ...], check: bool, chosen: di
             each = settings.verbose > 0
             for line in status_lines(plan, settings.screen(), failure_of=app.memory.failure, each=each):
                 print(line)
-    return NOT_UP_TO_DATE if check and not is_done(plan) else 0
+        failed = tell_troubles(plan)
+    return failed or (NOT_UP_TO_DATE if check and not is_done(plan) else 0)

@@ -9,13 +9,8 @@ from mlmake.mlfile.problems import Problem
 from mlmake.mlfile.schema import MlfileTable, ServeTable, TargetTable
 
 TARGET_KEYS = (
-    "source",
-    "fresh_for",
-    "max_age",
-    "stale_if_error",
     "probe",
     "significant",
-    "enough",
     "ready",
     "carry",
     "sandbox",

@@ -216,7 +216,6 @@ class TargetTable(Table):
         says(
             "An external dataset: path, glob, folder, URL, or a reference.",
             "a string or an array of strings",
-            notyet=True,
         ),
     ] = None
     fresh_for: Annotated[
@@ -225,12 +224,11 @@ class TargetTable(Table):
             "A quiet window: within it the source is not looked at.",
             _DURATION,
             pattern=DURATION_PATTERN,
-            notyet=True,
         ),
     ] = None
     max_age: Annotated[
         str | None,
-        says("Older results are made again.", _DURATION, pattern=DURATION_PATTERN, notyet=True),
+        says("Older results are made again.", _DURATION, pattern=DURATION_PATTERN),
     ] = None
     stale_if_error: Annotated[
         str | None,
@@ -238,7 +236,6 @@ class TargetTable(Table):
             "If a refresh fails, go on with results up to this old.",
             _DURATION,
             pattern=DURATION_PATTERN,
-            notyet=True,
         ),
     ] = None
     probe: Annotated[
@@ -262,7 +259,6 @@ class TargetTable(Table):
         says(
             "While the metrics satisfy this, changed data re-runs nothing.",
             'a condition like "accuracy >= 0.95"',
-            notyet=True,
         ),
     ] = None
     ready: Annotated[

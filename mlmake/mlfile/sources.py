@@ -11,7 +11,7 @@ from mlmake.mlfile.references import Instances
 from mlmake.mlfile.schema import TargetTable
 from mlmake.model.digest import Value
 from mlmake.model.item import Chosen, Leaf, Made, Part, PartGlob
-from mlmake.model.validity import Pattern, Remote, Source, SourceItem
+from mlmake.model.validity import Pattern, Source, SourceItem
 
 SCHEMES = ("http://", "https://")
 
@@ -60,8 +60,6 @@ def _entry(
 
 
 def _address(text: str, where: KeyPath, notes: Notes) -> tuple[bool, tuple[SourceItem, ...]] | None:
-    if text.startswith(SCHEMES):
-        return False, (Remote(text),)
     scheme = text.partition("://")[0]
     notes.add(
         where,

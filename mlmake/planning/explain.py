@@ -67,28 +67,41 @@ def sentence(reason: Reason) -> str:
         case Code.EXPIRED:
             return "expired" + _age(old, new)
         case Code.SOURCE_CHANGED:
-            return f"source {subject}".rstrip() + " changed" + _digests(old, new)
+            what = f"{subject} of the source" if subject else "the source"
+            change = _digests(old, new) if not subject else f": {_value(old)} → {_value(new)}"
+            return f"{what} changed{change}" + _noted(reason)
         case Code.STALE:
-            return "stale" + _age(old, new)
+            return "stale" + _age(old, new) + _noted(reason)
         case Code.ALWAYS:
             return "runs whenever it is asked for"
         case Code.FRESH:
             left = f", {show_seconds(new)} left" if _is_number(new) else ""
             return f"fresh{left}"
         case Code.REVALIDATED:
-            return "revalidated: " + (f"{subject} " if subject else "the source ") + "has not changed enough"
+            if not subject or _same(old, new):
+                return "revalidated: " + (f"{subject} of the source" if subject else "the source") + " is what it was"
+            return f"revalidated: {subject} {_value(old)} → {_value(new)} is not significant" + _noted(reason)
         case Code.ENOUGH:
-            return "there is enough" + (f" of {subject}" if subject else "")
+            return f"good enough: {subject or 'its metrics'}" + _noted(reason)
         case Code.UP_TO_DATE:
             return "up to date"
         case Code.STALE_IF_ERROR:
-            return "an older result is served, because refreshing it failed" + _age(old, new)
+            why = f": {reason.note}" if reason.note else ""
+            return "kept although refreshing it failed" + _age(old, new) + why
         case Code.INPUT_MAY_CHANGE:
             return f"{subject} may change" if subject else "an input may change"
         case Code.CACHED:
             return "an earlier result fits" + (f", of run {subject}" if subject else "")
         case Code.ACCEPTED:
             return f"accepted by {subject}" + (f": {_value(new)}" if new is not None else "")
+
+
+def _noted(reason: Reason) -> str:
+    return f" ({reason.note})" if reason.note else ""
+
+
+def _same(old: Plain, new: Plain) -> bool:
+    return old == new or (old != old and new != new)
 
 
 def sentences(reasons: Sequence[Reason], *, most: int | None = None) -> str:

@@ -329,6 +329,7 @@ class Build:
                     log=log,
                     granted=granted,
                     around=self.options.around,
+                    listing=self.workspace.listing,
                 )
             except Unfillable as error:
                 self.busy.discard(name)

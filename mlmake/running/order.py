@@ -1,14 +1,15 @@
 """From an action with its inputs bound to a self-contained job; it knows the Mlfile's words, not how a job is run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlmake.mlfile.devices import VISIBLE
 from mlmake.mlfile.interpolate import fill_argv, fill_shell, fill_string
 from mlmake.model.digest import Value
-from mlmake.model.graph import Action, Argv, Call, Project, Resources, Shell
+from mlmake.model.graph import Action, Argv, Call, Leaf, Made, Part, PartGlob, Project, Resources, Shell
 from mlmake.model.job import FunctionCall, Job, Order, PathText, Process
+from mlmake.model.validity import Pattern, Remote, Source
 from mlmake.planning.evidence import Bound
 
 SHORTEST_SECRET = 4
@@ -42,8 +43,9 @@ def make_job(
     log: str,
     granted: Resources,
     around: Surroundings,
+    listing: Callable[[str], Sequence[str]],
 ) -> Job:
-    """The order for one attempt of an action, with the room that it was granted."""
+    """The order for one attempt of an action, with the room it was granted; `listing` finds what patterns match."""
     cpus = granted.cpus
     inputs, outputs = _inputs(bound), _outputs(action)
     parameters = nested(action.params)
@@ -58,6 +60,8 @@ def make_job(
         "python": around.python,
         "root": around.root,
     }
+    if action.policy.validity.source is not None:
+        scope["source"] = source_value(action.policy.validity.source, listing)
     context = {
         "target": action.target,
         "instance": action.id,
@@ -108,6 +112,8 @@ def _arguments(call: Call, action: Action, scope: Mapping[str, object]) -> dict[
         "outputs": _paths(outputs),
         "params": scope["params"],
     }
+    if "source" in scope:
+        always["source"] = _paths(scope["source"])
     asked = [name for name in call.arguments if name != "step"]
     given = {name: always[name] if name in always else offered[name] for name in asked if name in {**offered, **always}}
     if call.rest:
@@ -115,10 +121,24 @@ def _arguments(call: Call, action: Action, scope: Mapping[str, object]) -> dict[
     return given
 
 
+def source_value(source: Source, listing: Callable[[str], Sequence[str]]) -> str | list[str]:
+    """The paths and addresses that a source stands for now: one, or a list if it is written as one."""
+    found: dict[str, None] = {}
+    for item in source.items:
+        match item:
+            case Leaf(path) | Made(path, _) | Part(path, _):
+                found[path] = None
+            case Pattern(pattern) | PartGlob(pattern, _):
+                found.update(dict.fromkeys(listing(pattern)))
+            case Remote(url):
+                found[url] = None
+    return list(found) if source.many else next(iter(found), "")
+
+
 def _paths(value: object) -> object:
-    """The same with every path marked as one."""
+    """The same with every path marked as one; an address is none."""
     if isinstance(value, str):
-        return PathText(value)
+        return value if "://" in value else PathText(value)
     if isinstance(value, dict):
         return {name: _paths(inner) for name, inner in value.items()}
     return [_paths(inner) for inner in value] if isinstance(value, list | tuple) else value

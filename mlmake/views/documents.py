@@ -80,6 +80,7 @@ def plan_document(graph: Graph, plan: Plan, *, failure_of: FailureOf | None = No
         "maybe": plan.count(Verb.MAYBE),
         "targets": targets,
         "next_due": plan.next_due,
+        "errors": [{"instance": name, "text": text} for name, text in plan.troubles.items()],
     }
 
 

@@ -952,11 +952,6 @@ Mlfile:5:11: the limit
               ^
 hint: results too old to be used cannot be fresh
 
-Mlfile:5:1: `max_age` is not yet built
-    max_age = "1d"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
 Mlfile:6:1: `stale_if_error` and `keep` exclude each other
     stale_if_error = "1x"
     ^
@@ -990,11 +985,6 @@ outputs = ["v"]
 significant = "10%"
 """,
         """\
-Mlfile:4:1: `source` is not yet built
-    source = "s"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
 Mlfile:5:9: `probe` must be "files", "bytes", "lines" or "records", not "record"
     probe = "record"
             ^
@@ -1144,26 +1134,6 @@ Mlfile:4:1: `max_size` is not yet built
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:11:1: `source` is not yet built
-    source = "data/"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:12:1: `fresh_for` is not yet built
-    fresh_for = "1d"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:13:1: `max_age` is not yet built
-    max_age = "2d"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:14:1: `stale_if_error` is not yet built
-    stale_if_error = "3d"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
 Mlfile:15:1: `probe` is not yet built
     probe = "records"
     ^
@@ -1171,11 +1141,6 @@ hint: leave it out; this version of mlmake cannot honour it
 
 Mlfile:16:1: `significant` is not yet built
     significant = "10%"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:17:1: `enough` is not yet built
-    enough = "acc >= 0.9"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
