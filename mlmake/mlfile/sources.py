@@ -11,9 +11,7 @@ from mlmake.mlfile.references import Instances
 from mlmake.mlfile.schema import TargetTable
 from mlmake.model.digest import Value
 from mlmake.model.item import Chosen, Leaf, Made, Part, PartGlob
-from mlmake.model.validity import Pattern, Source, SourceItem
-
-SCHEMES = ("http://", "https://")
+from mlmake.model.validity import Pattern, Remote, Source, SourceItem
 
 
 def read_source(

@@ -83,8 +83,8 @@ def test_what_is_not_there_is_not_known():
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (Baseline(measures={"rows": 9}), Baseline(measures={"rows": 10}), "source rows changed 9 → 10"),
-        (Baseline(content="c1"), Baseline(content="c2"), "source changed c1 → c2"),
+        (Baseline(measures={"rows": 9}), Baseline(measures={"rows": 10}), "rows of the source changed: 9 → 10"),
+        (Baseline(content="c1"), Baseline(content="c2"), "the source changed c1 → c2"),
     ],
 )
 def test_a_source_that_differed(old, new, told):
