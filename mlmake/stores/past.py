@@ -18,7 +18,7 @@ END = 4096
 
 COUNTED = ("ran", "restored", "skipped", "failed", "blocked", "cancelled")
 
-_AMONG = {"timed-out": "failed", "disturbed": "failed", "stale": "failed"}
+_AMONG = {"timed-out": "failed", "disturbed": "failed"}
 """Outcomes that a run counts under another word."""
 
 

@@ -94,3 +94,15 @@ def test_a_source_that_differed(old, new, told):
         f"split differs from run r1 because {told}"
     )
     assert compared("fit", {"build/split": "s2"}, lying, stood=stood).line == f"fit ← split ← {told}"
+
+
+def test_the_target_itself_is_held_against_the_mlfile():
+    lying = result("split", facts=lr(3), out="s3")
+    assert compared("split", {"build/split": "s3"}, lying).sentence == (
+        "split differs from run r1 because parameter lr 1 → 2"
+    )
+
+
+def test_a_maker_that_does_not_differ_is_no_cause():
+    same = {**THEN, "split": replace(THEN["split"], facts=lr(2))}
+    assert compared("fit", {"build/split": "s2"}, stood=same).line == "fit ← build/split changed s1 → s2"

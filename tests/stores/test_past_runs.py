@@ -142,3 +142,12 @@ def test_a_long_last_line_does_not_hide_the_end(tmp_path):
     with (folder / "events.jsonl").open("ab") as file:
         file.write(b'{"event":"models-changed","time":1,"serve":"' + b"x" * 9000 + b'","live":[]}\n')
     assert PastRuns(str(tmp_path)).head("r1").ended == "ok"
+
+
+def test_what_ended_badly_in_a_run_that_was_cut_off_counts_as_failed(tmp_path):
+    run = "20260101-000000-aaaa"
+    with Journal(str(tmp_path)) as journal:
+        journal.take(RunStarted(100.0, run, 3, 2))
+        for name, outcome in (("a", Outcome.TIMED_OUT), ("b", Outcome.DISTURBED), ("c", Outcome.BLOCKED)):
+            journal.take(TargetFinished(101.0, name, name, outcome, (), 0, {}, None))
+    assert PastRuns(str(tmp_path)).head(run).counts == {"failed": 2, "blocked": 1}
