@@ -1,7 +1,8 @@
 """Runs mlmake and lets it die, or fails a call, at one of the changes it makes to the disk, whichever thread makes it.
 
 Arguments: what happens (`kill`, `torn`, or the name of an errno); where, as "N PLACE" for the N-th change at this
-place; the file that takes the places of all changes, in order, or of the one that was struck; the command's words.
+place, or "N" for the N-th of all; the file that takes the places of all changes, in order, or of the one that was
+struck; the command's words.
 What a system call tracer cannot do: it counts the calls of each thread by itself.
 """
 
@@ -39,7 +40,7 @@ def meet(name, call, *arguments, **named):
         return call(*arguments, **named)
     with guard:
         seen.append(place)
-        met = place == PLACE and seen.count(place) == int(NUMBER)
+        met = int(NUMBER) == (seen.count(place) if place == PLACE else 0 if PLACE else len(seen))
         if met and HAPPENS in ("kill", "torn"):
             tell(place)
             if HAPPENS == "torn":
