@@ -5,7 +5,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -41,19 +41,21 @@ from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Memory
 from mlmake.planning.discovered import with_discovered_edges
 from mlmake.planning.explain import Chain
+from mlmake.planning.lists import Grown
 from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import LISTED, Wrong, choose
 from mlmake.planning.selection import chosen_instances
 from mlmake.planning.vanished import farewell
 from mlmake.planning.versus import versus
-from mlmake.ports import Executor, Interrupted, OutsideProject, PlaceFree, StateTrouble
+from mlmake.ports import BadList, Executor, Interrupted, OutsideProject, PlaceFree, StateTrouble
 from mlmake.reading import Choices as Choices
 from mlmake.reading import MlfileMistakes as MlfileMistakes
-from mlmake.reading import Reading, cache_folder, find_project, read_project, state_folder
+from mlmake.reading import Reading, cache_folder, find_project, list_again, read_project, state_folder, with_lists
 from mlmake.reading import Usage as Usage
 from mlmake.running import mishaps
 from mlmake.running.accept import Acceptance, Accepted, accept, unacceptable
 from mlmake.running.build import Build
+from mlmake.running.lists import Recorded
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
 from mlmake.running.runs import log_name, new_run
@@ -71,31 +73,33 @@ from mlmake.views.jsonl import encoded, speakable
 class App:
     """An opened project: its graph, its memory, and what can be done with them."""
 
-    def __init__(self, located: Located, choices: Choices, graph: Graph, reading: "Reading") -> None:
+    def __init__(self, located: Located, choices: Choices, reading: Reading) -> None:
         self.root, self.name = located.root, located.name
-        self.choices, self.graph = choices, graph
+        self.choices, self.reading = choices, reading
         self.document, self.parameters = reading.document, reading.parameters
         self.notices: list[str] = []
         self.listener: Callable[[Event], None] = lambda event: None
         self.tell_waiting: Callable[[str], None] = self.notices.append
         self.state_dir = state_folder(self.root)
         self.runs_folder = os.path.join(self.state_dir, "runs")
-        self.store = FolderStore(cache_folder(self.root, graph.project.cache_dir), link=graph.project.link)
+        project = reading.graph.project
+        self.store = FolderStore(cache_folder(self.root, project.cache_dir), link=project.link)
         self.clock = SystemClock()
         self.command = " ".join(("mlmake", *sys.argv[1:]))
         self.idle: RunFinished | None = None
         self._building = False
         self._debugged: ForegroundExecutor | None = None
         self._asked: tuple[tuple[Graph, tuple[str, ...]], bytes] | None = None
-        self._looked_at, self._order = reading.looked_at, tuple[str, ...]()
+        self._words, self._order, self._former = tuple[str, ...](), tuple[str, ...](), dict[str, str]()
+        self._recorded = Recorded(lambda: self.state, lambda: self.workspace, store=self.store)
+        self.graph = with_lists(reading, self._recorded)
         self._decided = tuple[Decision, ...]()
 
     @classmethod
     def open(cls, choices: Choices) -> "App":
         """Find and read the Mlfile. Raises MlfileMistakes, Usage, OSError."""
         located = find_project(choices)
-        reading = read_project(located, choices)
-        return cls(located, choices, reading.graph, reading)
+        return cls(located, choices, read_project(located, choices))
 
     @cached_property
     def state(self) -> LmdbState | MemoryState:
@@ -149,6 +153,14 @@ class App:
     def memory(self) -> Memory:
         """What is remembered."""
         return self.state
+
+    def _take_over(self) -> None:
+        """From now on this process may mend and write the state, which a look at a list may have opened to read."""
+        self._building = True
+        if "state" in self.__dict__:
+            self.state.close()
+            del self.__dict__["state"]
+            self.__dict__.pop("workspace", None)
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Tell `listener` at once, from whatever thread, what cannot wait its turn: that something big is hashed."""
@@ -244,7 +256,8 @@ class App:
         The step of the action `foreground` gets the streams of this process, and Ctrl-C while it runs. Without
         `signals` no handler is taken, and any thread may build.
         """
-        self._building = True
+        self._take_over()
+        self._words = tuple(words)
         request = self.request(words)
         ignore_itself(self.state_dir)
         lock = BuildLock(os.path.join(self.state_dir, "lock"))
@@ -281,7 +294,8 @@ class App:
 
         Waits for a build of this project to end first. Raises Usage, NotAccepted, OSError.
         """
-        self._building = True
+        self._take_over()
+        self._words = tuple(words)
         request = self.request(words)
         if wrong := [why for name in request.actions if (why := unacceptable(self.graph.actions[name]))]:
             raise Usage("\n".join(wrong))
@@ -325,7 +339,8 @@ class App:
     def _build(self, request: Request, crew: ThreadCrew, places: Places, foreground: str | None) -> Iterator[Event]:
         workspace, state, began = self.workspace, self.state, self.clock.now()
         yield from self._mend(began)
-        former = self._put_away_vanished()
+        self._former = read_former(self.state_dir)
+        self._put_away({name for name, target in self.graph.targets.items() if target.listing is None})
         live = self.choices.verbose > 0
         preload, inherit = self.graph.project.preload, places.inherit
         executor: Executor = DispatchExecutor(
@@ -374,6 +389,7 @@ class App:
             sources=self.sources,
             crew=crew,
             places=places,
+            lists=self,
         )
         try:
             for event in building.events():
@@ -386,17 +402,30 @@ class App:
                 yield event
         finally:
             made = {name for name in building.board.order if "@" in name and building.board[name].outcome in GOOD}
-            noted = former | {output.path: name for name in made for output in self.graph.actions[name].outputs}
-            if noted != former:
-                write_former(self.state_dir, noted)
+            self._note(self._former | {o.path: name for name in made for o in self.graph.actions[name].outputs})
             executor.close()
             workspace.close()
 
-    def _put_away_vanished(self) -> dict[str, str]:
-        """Remove what instances that are no more have left, if the store has it; gives what is still noted."""
-        former = read_former(self.state_dir)
-        gone = farewell(former, self.graph, snapshot=self.snapshot())
-        left = set(former).difference(gone.forgotten)
+    def expand(self, listing: str) -> Grown:
+        """See `Lists.expand`."""
+        before, target = self.graph, self.graph.actions[listing].target
+        self.graph = list_again(self.reading, self._recorded, target=target)
+        try:
+            request = self.request(self._words)
+        except Usage as error:
+            self.graph = before
+            raise BadList(str(error)) from error
+        self._prefetch(closure(self.graph, request.actions))
+        return Grown(with_discovered_edges(self.graph, self.state), request)
+
+    def settle(self, listing: str) -> None:
+        """See `Lists.settle`."""
+        self._put_away({self.graph.actions[listing].target})
+
+    def _put_away(self, targets: Collection[str]) -> None:
+        """Remove what instances of these that are no more have left, if the store has it."""
+        gone = farewell(self._former, self.graph, snapshot=self.snapshot(), targets=targets)
+        left = set(self._former).difference(gone.forgotten)
         for path in gone.removed:
             # What the disk refuses stays where it is, and no pattern matches it.
             with suppress(OSError, OutsideProject):
@@ -404,10 +433,12 @@ class App:
                 self.workspace.settle("vanished")
                 self.workspace.forget([path])
                 left.discard(path)
-        noted = {path: name for path, name in former.items() if path in left}
-        if noted != former:
-            write_former(self.state_dir, noted)
-        return noted
+        self._note({path: name for path, name in self._former.items() if path in left})
+
+    def _note(self, former: dict[str, str]) -> None:
+        if former != self._former:
+            self._former = former
+            write_former(self.state_dir, former)
 
     def _prefetch(self, order: Sequence[str]) -> None:
         """Read records and stamps of all that will be judged in two transactions."""
@@ -425,7 +456,7 @@ class App:
         """All but the state and the time that the last build's judgement depends on; None if paths cannot tell that."""
         if any(self._was_asked(decision) for decision in self._decided):
             return None
-        paths = [*self._looked_at]
+        paths = [*self.reading.looked_at]
         places: list[str] = []
         for name in self._order:
             action = self.graph.actions[name]

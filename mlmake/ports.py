@@ -9,6 +9,7 @@ from mlmake.model.graph import Action
 from mlmake.model.job import Ended, Imported, Job, Remark
 from mlmake.model.observation import Observation
 from mlmake.model.trace import Failure, Memory, Packages, Product, Trace
+from mlmake.planning.lists import Grown
 
 
 class Clock(Protocol):
@@ -96,6 +97,12 @@ class ContentStore(Protocol):
         written.
         """
 
+    def files(self, name: ObjectName) -> Sequence[str] | None:
+        """The files of a kept folder, as paths inside it, by bytes; None if that is not there whole."""
+
+    def content(self, name: ObjectName) -> bytes | None:
+        """The verified content of a kept file; None if it is not there whole."""
+
     def remember(self, trace: Trace) -> None:
         """Take a result's plain record, to be written beside the objects by `sync`: a lost state is rebuilt from it."""
 
@@ -135,6 +142,12 @@ class Workspace(Protocol):
 
     def listing(self, pattern: str) -> Sequence[str]:
         """The files that match a glob now, ordered by bytes."""
+
+    def files(self, folder: str) -> Sequence[str]:
+        """All files in a folder (ends in "/"), hidden ones and those in folders below too, by bytes of path.
+
+        Raises OSError.
+        """
 
     def touched(self, path: str) -> float | None:
         """When the file at this path was last changed in any way (ctime, seconds since the epoch); None if missing."""
@@ -203,6 +216,20 @@ class Sources(Protocol):
 
 class OutsideProject(Exception):
     """A path would leave the project through a symbolic link; the message names both."""
+
+
+class Lists(Protocol):
+    """Tells a build what instances there are once the makers of a list are up to date."""
+
+    def expand(self, listing: str) -> Grown:
+        """The graph with the list of this action as it is now. Raises `BadList`; then nothing has changed."""
+
+    def settle(self, listing: str) -> None:
+        """The list is final for this build: what instances that it no longer has have left may be put away."""
+
+
+class BadList(Exception):
+    """What a list holds makes no instances; the message has place, cause and mend."""
 
 
 class Executor(Protocol):

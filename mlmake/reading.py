@@ -3,7 +3,8 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from mlmake import __version__
 from mlmake.host.globbing import matching
@@ -16,6 +17,10 @@ from mlmake.mlfile.handed import Handed
 from mlmake.mlfile.parameters import Parameters, merge_parameters
 from mlmake.mlfile.problems import Problem, render
 from mlmake.model.graph import Graph
+from mlmake.planning.request import is_complete
+from mlmake.ports import BadList
+from mlmake.running import mishaps
+from mlmake.running.lists import Recorded
 from mlmake.stores.former import read_former
 
 
@@ -53,12 +58,21 @@ class Usage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the Mlfile says; `looked_at` are the absolute paths that were read or looked for."""
+    """What the Mlfile says, without what is to be listed, and how to look for that.
+
+    `looked_at` are the absolute paths that were read or looked for.
+    """
 
     graph: Graph
     document: Document
     parameters: Parameters
-    looked_at: tuple[str, ...]
+    handed: Handed
+    looked_at: list[str]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """All files with their names, for showing mistakes."""
+        return {**self.document.texts, **self.parameters.texts}
 
 
 def find_project(choices: Choices) -> Located:
@@ -89,10 +103,11 @@ def read_project(located: Located, choices: Choices) -> Reading:
     parameters, wrong = merge_parameters(document, read, settings=choices.set, extra_file=extra)
     problems += wrong
     python = document.table.project.python
-    finder = ModuleFinder(root, os.path.join(root, python) if python else sys.executable)
+    finder = ModuleFinder(root, os.path.join(root, python) if python else sys.executable, tried=looked_at)
     handed = Handed(
-        listing=lambda pattern: matching(root, pattern, looked_at),
-        module=finder.find,
+        # The graph is made more than once where lists become known; what was seen stays seen.
+        listing=cache(lambda pattern: matching(root, pattern, looked_at)),
+        module=cache(finder.find),
         environ=os.environ,
         totals=totals(),
         gpus=count_gpus,
@@ -103,7 +118,33 @@ def read_project(located: Located, choices: Choices) -> Reading:
     problems += wrong
     if graph is None or problems:
         raise _mistakes(problems, {**document.texts, **parameters.texts})
-    return Reading(graph, document, parameters, (*looked_at, *finder.tried))
+    return Reading(graph, document, parameters, handed, looked_at)
+
+
+def with_lists(reading: Reading, recorded: Recorded) -> Graph:
+    """The graph with the lists that are recorded. Raises OSError.
+
+    What a step has listed is no mistake of the Mlfile: where it makes no graph such lists count as not known yet, and
+    the build that makes them says what is wrong with them.
+    """
+    if all(target.listing is None for target in reading.graph.targets.values()):
+        return reading.graph
+    graph, _ = build_graph(reading.document, reading.parameters, replace(reading.handed, recorded=recorded))
+    if graph is None:
+        recorded.forget()
+    return graph or reading.graph
+
+
+def list_again(reading: Reading, recorded: Recorded, *, target: str) -> Graph:
+    """The graph with what is recorded now for the list of one target. Raises BadList, OSError."""
+    with recorded.renewed(target):
+        graph, wrong = build_graph(reading.document, reading.parameters, replace(reading.handed, recorded=recorded))
+        if graph is None or wrong:
+            raise BadList(render(wrong, reading.texts).rstrip())
+        listing = graph.targets[target].listing
+        if listing is not None and not is_complete(graph, listing):
+            raise BadList(mishaps.not_listed([n for n in graph.actions[listing].upstream if n in graph.actions]))
+        return graph
 
 
 def state_folder(root: str) -> str:

@@ -57,6 +57,14 @@ class LocalWorkspace:
         """See `Workspace.listing`."""
         return matching(self.root, pattern)
 
+    def files(self, folder: str) -> Sequence[str]:
+        """See `Workspace.files`."""
+        try:
+            found = entries(self.absolute(folder), DISK)
+        except NotContent as error:
+            raise not_regular(str(error)) from error
+        return [folder + entry.path for entry in found if entry.kind == "file"]
+
     def touched(self, path: str) -> float | None:
         """See `Workspace.touched`; of a link the later of its own time and that of what it leads to."""
         place = self.absolute(path)

@@ -11,12 +11,12 @@ _OWN = (sys.executable, os.path.realpath(sys.executable))
 class ModuleFinder:
     """Finds the source of a module: in the project root first, then where its interpreter looks.
 
-    `tried` are all paths that were looked at, found or not.
+    `tried` gets all paths that were looked at, found or not.
     """
 
-    def __init__(self, root: str, python: str) -> None:
+    def __init__(self, root: str, python: str, *, tried: list[str] | None = None) -> None:
         self.root, self.python = root, python
-        self.tried: list[str] = []
+        self.tried: list[str] = [] if tried is None else tried
         self._search: Sequence[str] | None = None
 
     def find(self, module: str) -> tuple[str, str] | None:

@@ -6,20 +6,24 @@ from dataclasses import dataclass, replace
 from mlmake.mlfile.calls import Called, Offers, check_arguments, find_function, parameters_asked
 from mlmake.mlfile.document import Document
 from mlmake.mlfile.environment import read_environment
+from mlmake.mlfile.globs import may_meet
 from mlmake.mlfile.handed import Handed as Handed
 from mlmake.mlfile.inputs import Resolved, Resolver, makers
-from mlmake.mlfile.instances import multiply, unknown_target
+from mlmake.mlfile.instances import Multiplied
 from mlmake.mlfile.interpolate import (
     LATER,
     Mistake,
     Mode,
+    Slot,
     Unfillable,
     cannot_fail,
     check,
     fill_text,
+    parse,
     slots_in,
 )
 from mlmake.mlfile.keypath import KeyPath
+from mlmake.mlfile.lists import unknown_target
 from mlmake.mlfile.matrix import Keys
 from mlmake.mlfile.notes import Notes
 from mlmake.mlfile.order import circles
@@ -38,6 +42,7 @@ from mlmake.mlfile.recipe import (
     output_facts,
     parameter_facts,
 )
+from mlmake.mlfile.references import Instances, Listed, is_reference
 from mlmake.mlfile.schema import TargetTable
 from mlmake.mlfile.selects import read_select
 from mlmake.mlfile.serves import read_serve
@@ -54,13 +59,16 @@ from mlmake.model.graph import (
     Call,
     Chosen,
     Command,
+    FilePath,
     Graph,
     Group,
     Input,
+    Listing,
     Made,
     Output,
     Part,
     PartGlob,
+    Policy,
     Project,
     Resources,
     Shell,
@@ -115,18 +123,31 @@ class _Builder:
         self.document, self.parameters, self.handed = document, parameters, handed
         self.targets = document.table.target
         self.notes = Notes()
-        self.instances, self.broken = multiply(self.targets, parameters, self.notes)
-        self.broken |= document.broken
-        self.target_of = {i: name for name, known in self.instances.items() for i in known.ids}
-        self.keys = {i: k for known in self.instances.values() for i, k in zip(known.ids, known.keys, strict=True)}
+        self.target_of: dict[str, str] = {}
+        self.keys: dict[str, Keys] = {}
         self.scopes = _Scopes(self._scope)
         self.outputs: dict[str, tuple[Output, ...]] = {}
-        self.territory = Territory(handed.listing, vanished(handed.former, self.targets, self.target_of))
+        self.protected = dict.fromkeys(map(normal, document.table.project.params), "a file of parameters")
+        self.protected |= dict.fromkeys(document.texts, "an Mlfile")
+        # As long as there are outputs to come, what was made before is matched by no list.
+        self.territory = Territory(handed.listing, vanished(handed.former, self.targets, ()))
+        multiplied = Multiplied(
+            self.targets,
+            parameters,
+            claim=self._claim,
+            outputs=self.outputs,
+            territory=self.territory,
+            handed=handed,
+            notes=self.notes,
+        )
+        multiplied.check_patterns(self.outputs)
+        self.instances, self.broken = multiplied.instances, multiplied.broken | document.broken
+        self.territory.vanished = vanished(handed.former, self.targets, self.target_of)
+        self.territory.close(self.notes)
         self._functions: dict[str, Called | Mistake] = {}
 
     def build(self) -> Graph:
         """Everything, in order."""
-        self._outputs()
         resolver = Resolver(
             self.targets,
             self.instances,
@@ -148,6 +169,7 @@ class _Builder:
         actions: dict[str, Action] = {}
         for name in self.targets:
             self._actions(name, resolver, totals, actions)
+        self._wait_for_lists(actions, resolver)
         self._cycles(actions)
         metrics = {name: table.metrics for name, table in self.targets.items() if table.metrics is not None}
         serves = {
@@ -161,6 +183,7 @@ class _Builder:
                 table.manual,
                 tuple(self.instances[name].ids),
                 tuple(table.outputs) if isinstance(table.outputs, dict) else (None,) * len(table.outputs),
+                listed.id if (listed := self.instances[name].listed) is not None else None,
             )
             for name, table in self.targets.items()
         }
@@ -214,21 +237,21 @@ class _Builder:
         source = self.targets[name].source
         return scope if source is None else {**scope, "source": source}
 
-    def _outputs(self) -> None:
-        protected = dict.fromkeys(map(normal, self.document.table.project.params), "a file of parameters")
-        protected |= dict.fromkeys(self.document.texts, "an Mlfile")
-        for name, table in self.targets.items():
-            self.outputs |= claim_outputs(
-                name,
-                table,
-                self.instances[name].ids,
-                scopes=self.scopes,
-                protected=protected,
-                territory=self.territory,
-                target=self.target_of.__getitem__,
-                notes=self.notes,
-            )
-        self.territory.close(self.notes)
+    def _claim(self, known: Instances) -> None:
+        """The instances of one target are known: so are their outputs."""
+        name = known.target
+        self.target_of.update(dict.fromkeys(known.ids, name))
+        self.keys.update(zip(known.ids, known.keys, strict=True))
+        self.outputs |= claim_outputs(
+            name,
+            self.targets[name],
+            known.ids,
+            scopes=self.scopes,
+            protected=self.protected,
+            territory=self.territory,
+            target=self.target_of.__getitem__,
+            notes=self.notes,
+        )
 
     def _common(self, name: str) -> _Common:
         table = self.targets[name]
@@ -277,6 +300,10 @@ class _Builder:
         resolved = resolver.resolve(name)
         base = {**common.listed, **common.written}
         shared: tuple[Mapping[str, Value], list[Fact]] | None = None
+        lists = resolver.lists(name)
+        if known.listed is not None:
+            lists = tuple(dict.fromkeys((known.listed.id, *lists)))
+            actions[known.listed.id] = _standing_for(name, known.listed, table.on_error)
         for place, (instance, keys) in enumerate(zip(known.ids, known.keys, strict=True)):
             outputs = self.outputs.get(instance, _NO_OUTPUTS)
             flawed = name in resolver.flawed
@@ -310,14 +337,15 @@ class _Builder:
             validity = read_validity(table, source)
             if validity is not ALWAYS_VALID:
                 policy = replace(policy, validity=validity)
+            files = frozenset(key for key, value in keys.items() if isinstance(value, FilePath))
             actions[instance] = Action(
                 id=instance,
                 target=name,
-                keys=keys,
+                keys={key: str(value) if key in files else value for key, value in keys.items()} if files else keys,
                 command=command,
                 inputs=inputs,
                 outputs=outputs,
-                upstream=with_source_makers(makers(inputs), source),
+                upstream=(*with_source_makers(makers(inputs), source), *lists),
                 after=resolver.after(name, instance, keys) if table.after else (),
                 params=shared[0],
                 env=common.env,
@@ -325,6 +353,7 @@ class _Builder:
                 facts=tuple(facts),
                 recipe=recipe_digest(facts),
                 policy=policy,
+                files=files,
             )
 
     def _filled_policy(self, common: _Common, table: TargetTable, instance: str) -> tuple[Mapping[str, object], object]:
@@ -450,6 +479,24 @@ class _Builder:
             self._functions[text] = find_function(text, self.handed)
         return self._functions[text]
 
+    def _wait_for_lists(self, actions: dict[str, Action], resolver: Resolver) -> None:
+        """A path or pattern among inputs may come to mean outputs of instances that are not known yet."""
+        for name, known in self.instances.items():
+            listed = known.listed
+            if listed is None:
+                continue
+            outputs = [_as_pattern(text) for text in _strings(self.targets[name].outputs)]
+            earlier = _before(listed.id, actions)
+            for other, table in self.targets.items():
+                own = self.instances[other].ids
+                if other == name or not own or listed.id in actions[own[0]].upstream or not earlier.isdisjoint(own):
+                    continue
+                written = [_as_pattern(text) for text in _strings(table.inputs) if not is_reference(text)]
+                if any(may_meet(text, output) for text in written for output in outputs):
+                    for instance in own:
+                        action = actions[instance]
+                        actions[instance] = replace(action, upstream=(*action.upstream, listed.id))
+
     def _cycles(self, actions: Mapping[str, Action]) -> None:
         edges = {i: (*a.upstream, *a.after) if a.after else a.upstream for i, a in actions.items()}
         for circle in circles(edges):
@@ -460,6 +507,43 @@ class _Builder:
                 f"a cycle: {' → '.join((*circle, circle[0]))}",
                 "nothing can come before itself; take one of these edges away",
             )
+
+
+def _standing_for(target: str, listed: Listed, on_error: str) -> Action:
+    """The action that stands for the instances of a target that are not known yet."""
+    return Action(
+        id=listed.id,
+        target=target,
+        keys={},
+        command=Listing(listed.read, listed.complete),
+        inputs=(),
+        outputs=(),
+        upstream=listed.makers,
+        after=(),
+        params={},
+        env={},
+        passed=(),
+        facts=(),
+        recipe=recipe_digest(()),
+        policy=Policy(on_error=on_error),
+    )
+
+
+def _before(name: str, actions: Mapping[str, Action]) -> set[str]:
+    """All that comes before an action, near or far."""
+    seen, stack = set[str](), [name]
+    while stack:
+        for need in actions[stack.pop()].upstream:
+            if need not in seen and need in actions:
+                seen.add(need)
+                stack.append(need)
+    return seen
+
+
+def _as_pattern(text: str) -> str:
+    """A template as a pattern of all that it may give."""
+    pieces = ["*" if isinstance(piece, Slot) else piece for piece in parse(text)]
+    return normal("".join(pieces)) if pieces else ""
 
 
 def _strings(entries: Sequence[str] | Mapping[str, str | list[str]] | Mapping[str, str]) -> Iterator[str]:
@@ -476,6 +560,8 @@ def _files(inputs: Sequence[Input], *, names: bool) -> object:
     flat: list[str] = []
     unknown = False
     for declared in inputs:
+        if names and declared.name is None:
+            continue
         paths: list[str] = [item.path for item in declared.items if not isinstance(item, PartGlob | Chosen)]
         later = len(paths) < len(declared.items)
         unknown = unknown or later

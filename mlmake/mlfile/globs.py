@@ -42,7 +42,8 @@ def matcher(pattern: str) -> re.Pattern[str]:
 
 def _part(part: str) -> str:
     """One part of a pattern as a regular expression."""
-    text, at = (r"(?!\.)" if part[:1] in ("*", "?", "[") and not part.startswith("[.]") else ""), 0
+    # A name is never empty: `x/*` is what lies in x/, not x/ itself.
+    text, at = (r"(?!\.)(?=[^/])" if part[:1] in ("*", "?", "[") and not part.startswith("[.]") else ""), 0
     while at < len(part):
         char = part[at]
         at += 1
@@ -98,3 +99,35 @@ def within(pattern: str, folder: str) -> tuple[str, ...]:
 
 def _fits(part: str, name: str) -> bool:
     return part not in ("", "**") and _part_matcher(part).fullmatch(name) is not None
+
+
+def may_meet(one: str, other: str) -> bool:
+    """Whether some path may fit both patterns; a wildcard counts as any text, so that it errs towards yes."""
+    short, long = (_pieces(one), _pieces(other))
+    # Which rests of `long` are left after the pieces so far; a wildcard leaves each.
+    ends = _spread({0}, long)
+    for piece in short:
+        if piece == "*":
+            ends = set(range(min(ends), len(long) + 1)) if ends else ends
+        else:
+            ends = _spread(
+                {at if long[at] == "*" else at + 1 for at in ends if at < len(long) and long[at] in (piece, "*")}, long
+            )
+    return len(long) in ends
+
+
+def _pieces(pattern: str) -> list[str]:
+    """Its characters, with "*" for every wildcard; in a folder lies anything."""
+    text = re.sub(r"[*?]+|\[.[^\]]*\]", "*", pattern) + ("*" if pattern.endswith("/") else "")
+    return list(text)
+
+
+def _spread(ends: set[int], long: list[str]) -> set[int]:
+    """A wildcard may also stand for nothing."""
+    found = set()
+    for at in ends:
+        found.add(at)
+        while at < len(long) and long[at] == "*":
+            at += 1
+            found.add(at)
+    return found

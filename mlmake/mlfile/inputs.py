@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from mlmake.mlfile.globs import is_glob
 from mlmake.mlfile.handed import Handed
-from mlmake.mlfile.instances import unknown_target
 from mlmake.mlfile.interpolate import Mistake, Scope, Unfillable, as_text, fill_text, slots_in
 from mlmake.mlfile.keypath import KeyPath
+from mlmake.mlfile.lists import unknown_target
 from mlmake.mlfile.matrix import Keys, encode
 from mlmake.mlfile.nearest import closest
 from mlmake.mlfile.notes import Notes
@@ -24,7 +24,7 @@ from mlmake.mlfile.references import (
 from mlmake.mlfile.schema import TargetTable
 from mlmake.mlfile.territory import Territory, bad_path
 from mlmake.model.digest import Value
-from mlmake.model.graph import Chosen, Input, Item, Leaf, Made, Output, Part, PartGlob
+from mlmake.model.graph import Chosen, FilePath, Input, Item, Leaf, Made, Output, Part, PartGlob
 
 DEEPEST = 100
 """Groups and selections that may stand for each other in a row."""
@@ -62,6 +62,7 @@ class Resolver:
         self._checked: dict[tuple[str, str], Reference] = {}
         self._picked: dict[str, tuple[str, ...]] = {}
         self._said: set[str] = set()
+        self._lists: dict[str, dict[str, None]] = {}
 
     def resolve(self, name: str) -> list[Resolved]:
         """The inputs of all instances of a target, in their order."""
@@ -76,7 +77,7 @@ class Resolver:
 
     def _instance(self, name: str, own: Instances, instance: str, keys: Keys) -> Resolved:
         declared = self.targets[name].inputs
-        where = ("target", name, "inputs")
+        where: KeyPath = ("target", name, "inputs")
         inputs: list[Input] = []
         written: dict[str, Value] = {}
         if isinstance(declared, list):
@@ -95,7 +96,7 @@ class Resolver:
                     inputs.append(Input(None, many, fresh))
             if texts:
                 written["inputs"] = texts
-            return Resolved(tuple(inputs), written)
+            return Resolved(self._with_items(name, instance, keys, inputs), written)
         for label, value in declared.items():
             texts = []
             if isinstance(value, str):
@@ -119,7 +120,33 @@ class Resolver:
                             known.add(item)
             inputs.append(Input(label, True, tuple(items_of.values())))
             written[f"inputs.{label}"] = texts
-        return Resolved(tuple(inputs), written)
+        return Resolved(self._with_items(name, instance, keys, inputs), written)
+
+    def _with_items(self, name: str, instance: str, keys: Keys, inputs: list[Input]) -> tuple[Input, ...]:
+        """The files that an instance stands for are inputs of it, declared or not."""
+        if isinstance(self.targets[name].matrix, str):
+            return tuple(inputs)
+        known = {item for declared in inputs for item in declared.items if not isinstance(item, Chosen)}
+        for key, value in keys.items():
+            if isinstance(value, FilePath):
+                item = self.territory.item(str(value))
+                if isinstance(item, Mistake):
+                    self.notes.mistakes(("target", name, "matrix", key), [item])
+                elif item not in known and not (isinstance(item, Made | Part) and item.maker == instance):
+                    inputs.append(Input(None, False, (item,)))
+        return tuple(inputs)
+
+    def lists(self, name: str) -> tuple[str, ...]:
+        """The actions that stand for instances to come of all that a target refers to."""
+        return tuple(self._lists.get(name, ()))
+
+    def _follow(self, own: str, *others: str) -> None:
+        """What a target refers to, and what that stands for, may still have more instances."""
+        for other in others:
+            listed = self.instances[other].listed
+            more = () if listed is None else (listed.id,)
+            if more or other in self._lists:
+                self._lists.setdefault(own, {}).update(dict.fromkeys((*more, *self._lists.get(other, ()))))
 
     def entry(
         self,
@@ -235,7 +262,7 @@ class Resolver:
         places = select_instances(reference, other, own_names=own.names, own=keys)
         selective = reference.pinned or reference.paired or reference.all_shared
         if not places and (selective or is_single(reference, other, own.names)):
-            if other.ids or not selective:
+            if (other.ids or not selective) and (other.listed is None or other.listed.complete):
                 self.notes.add(
                     where,
                     f"{reference.text}: no instance of {reference.target} matches {instance}",
@@ -250,6 +277,7 @@ class Resolver:
         reference = self.checked(text, where, own)
         if reference is None:
             return None
+        self._follow(own.target, reference.target)
         places = self.select(reference, where, own, instance, keys)
         if places is None:
             return None
@@ -262,10 +290,10 @@ class Resolver:
                     where, f"{name} has no outputs, so inputs cannot refer to it", f'put it in after = [":{name}"]'
                 )
                 return None
-            return self._group(reference, places, where, single=single)
+            return self._group(reference, places, where, own.target, single=single)
         named = list(table.outputs) if isinstance(table.outputs, dict) else []
         if table.select is not None and output is not None and output not in named:
-            return self._chosen(reference, places, where, single=single)
+            return self._chosen(reference, places, where, own.target, single=single)
         if output is None:
             makers = [other.ids[p] for p in places]
             items = tuple(
@@ -313,10 +341,11 @@ class Resolver:
         return True
 
     def _group(
-        self, reference: Reference, places: Sequence[int], where: KeyPath, *, single: bool
+        self, reference: Reference, places: Sequence[int], where: KeyPath, own: str, *, single: bool
     ) -> tuple[bool, tuple[Item, ...]] | None:
         if not self._ready(reference.target, where):
             return None
+        self._follow(own, reference.target)
         members = [self._done[reference.target][p] for p in places]
         if reference.output is None:
             return True, tuple(item for m in members for i in m.inputs for item in i.items)
@@ -354,6 +383,7 @@ class Resolver:
                 elif not self.targets[reference.target].outputs:
                     self.notes.add(where, f"{reference.target} has no outputs to pick", "name a target that has some")
                 else:
+                    self._follow(name, reference.target)
                     places = self.select(reference, where, own, instance, own.keys[place]) or ()
                     found = tuple(self.instances[reference.target].ids[p] for p in places)
         self._picked[instance] = found
@@ -365,10 +395,11 @@ class Resolver:
         return self.picked(name, place) if table and table.pick is not None else self.candidates(name, place)
 
     def _chosen(
-        self, reference: Reference, places: Sequence[int], where: KeyPath, *, single: bool
+        self, reference: Reference, places: Sequence[int], where: KeyPath, own: str, *, single: bool
     ) -> tuple[bool, tuple[Item, ...]] | None:
         if not self._ready(reference.target, where):
             return None
+        self._follow(own, reference.target)
         assert reference.output is not None
         select = self.targets[reference.target].select
         assert select is not None
@@ -412,6 +443,8 @@ class Resolver:
                 continue
             places = self.select(reference, where, own, instance, keys)
             other = self.instances[reference.target]
+            if other.listed is not None:
+                found[other.listed.id] = None
             table = self.targets[reference.target]
             if reference.output is not None and reference.output not in table.outputs:
                 meant = closest(reference.output, table.outputs)

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from mlmake.mlfile.nearest import closest
 from mlmake.mlfile.shelltext import Quoting, quotings
 from mlmake.model.digest import Value
+from mlmake.model.graph import FilePath
 
 RESERVED = (
     "inputs", "outputs", "params", "source", "matrix", "resources", "target", "instance", "python", "root",
@@ -19,6 +20,9 @@ RESERVED = (
 
 FILES = frozenset({"inputs", "outputs", "source"})
 """Names whose values are paths: a table of them counts as the list of its files."""
+
+PARTS = ("name", "stem", "parent")
+"""What may be asked of a matrix value that is a file."""
 
 _SHAPE = r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+|\[[0-9]+\])*(?::raw)?"
 _TOKEN = re.compile(rf"\$\{{(?!\{{)|\{{\{{({_SHAPE})\}}\}}|\{{({_SHAPE})\}}")
@@ -152,7 +156,7 @@ def as_text(value: object) -> str:
     """A single value as it is written into texts: `true`, `0.001`, `inf`, `2026-01-31`."""
     match value:
         case str():
-            return value
+            return str(value)  # a file's path is more than a text
         case bool():
             return "true" if value else "false"
         case None:
@@ -191,6 +195,9 @@ def look_up(slot: Slot, scope: Scope) -> object:
             value = flat(value)
             if value is LATER:
                 return value
+        if isinstance(value, FilePath) and step in PARTS:
+            value = getattr(value, str(step))
+            continue
         if isinstance(value, Sequence) and not isinstance(value, str) and isinstance(step, int):
             if step >= len(value):
                 raise Unfillable(
@@ -311,7 +318,7 @@ def _alone(slot: Slot, text: str) -> bool:
 
 def _words(slot: Slot, value: object) -> list[str]:
     if isinstance(value, str):
-        return [value]
+        return [str(value)]
     if isinstance(value, Mapping):
         parts = ", ".join(f"{{{slot.text}.{key}}}" for key in list(value)[:4])
         raise Unfillable(
@@ -395,6 +402,9 @@ def _no_part(slot: Slot, number: int, value: object) -> Unfillable:
         return Unfillable(
             f"unknown name {{{slot.text}}}: {so_far} is a list", f"its items are {{{so_far}[0]}} and so on"
         )
+    if isinstance(value, FilePath):
+        listed = ", ".join(f"{{{so_far}.{part}}}" for part in PARTS)
+        return Unfillable(f"unknown name {{{slot.text}}}: {so_far} is a file", f"its parts are {listed}")
     return Unfillable(f"unknown name {{{slot.text}}}: {so_far} is a single value", f"write {{{so_far}}}")
 
 

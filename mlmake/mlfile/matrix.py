@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeGuard
 
 from mlmake.mlfile.interpolate import RESERVED, as_text
 from mlmake.mlfile.keypath import KeyPath
@@ -14,8 +15,11 @@ from mlmake.model.digest import Value
 Keys = Mapping[str, Value]
 """The values of one instance by matrix key, in file order."""
 
-LATER_KEYS = ("glob", "from")
+LOOKED = ("glob", "from")
 """Tables with one of these are lists that are known only by looking."""
+
+Look: TypeAlias = Callable[[str, Mapping[str, object], KeyPath], Sequence[Value] | Problem]
+"""Gives the values of a key from such a table at a place, or what is wrong with it."""
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9._/+-]*")
@@ -55,6 +59,7 @@ def expand(
     *,
     parameter: Callable[[str], object],
     parameters: Sequence[str] = (),
+    look: Look,
 ) -> Expanded:
     """Multiply out a table, or the tables of an array; `parameter` gives one by dotted name, LookupError if none."""
     problems: list[Problem] = []
@@ -63,7 +68,7 @@ def expand(
     found: dict[frozenset[tuple[str, str]], Keys] = {}
     for number, table in enumerate(tables):
         place = (*where, number) if several else where
-        axes = _axes(table, place, problems, parameter=parameter, parameters=parameters)
+        axes = _axes(table, place, problems, parameter=parameter, parameters=parameters, look=look)
         excluded = _excluded(table, axes, place, problems)
         names = tuple(axes)
         shown = [[(key, show(value)) for value in values] for key, values in axes.items()]
@@ -85,6 +90,11 @@ def expand(
     return Expanded(tuple(found.values()), tuple(problems))
 
 
+def is_looked(listed: object) -> TypeGuard[Mapping[str, object]]:
+    """Whether a list is known only by looking."""
+    return isinstance(listed, Mapping) and any(word in listed for word in LOOKED)
+
+
 def _twice(keys: Keys, where: KeyPath) -> Problem:
     return Problem(
         where,
@@ -100,6 +110,7 @@ def _axes(
     *,
     parameter: Callable[[str], object],
     parameters: Sequence[str],
+    look: Look,
 ) -> dict[str, list[Value]]:
     axes: dict[str, list[Value]] = {}
     for key, listed in table.items():
@@ -108,6 +119,13 @@ def _axes(
         place = (*where, key)
         if problem := _bad_key(key, place):
             problems.append(problem)
+            continue
+        if is_looked(listed):
+            found = look(key, listed, place)
+            if isinstance(found, Problem):
+                problems.append(found)
+            else:
+                axes[key] = list(found)
             continue
         values = _listed(listed, place, problems, parameter=parameter, parameters=parameters)
         if values is None:
@@ -169,11 +187,6 @@ def _listed(
 ) -> Sequence[Value] | None:
     if isinstance(listed, list):
         return listed
-    if isinstance(listed, Mapping) and any(key in listed for key in LATER_KEYS):
-        problems.append(
-            Problem(where, "a matrix over files is not yet built", "list the values, or take them from [params]")
-        )
-        return None
     if not isinstance(listed, Mapping) or set(listed) != {"param"} or not isinstance(listed["param"], str):
         problems.append(
             Problem(where, "the values of a matrix key are an array", '["a", "b"], or { param = "name of an array" }')
@@ -226,7 +239,7 @@ def _excluded(
                 break
             text = show(value) if _bad_value(value, place) is None else as_text(value)
             names = [show(v) for v in axes[key]]
-            if text not in names:
+            if text not in names and not is_looked(table[key]):
                 meant = closest(text, names)
                 hint = f"did you mean {meant}?" if meant else f"its values are {', '.join(names)}"
                 problems.append(Problem(place, f'{key} has no value "{text}"', hint))

@@ -1,8 +1,5 @@
 """Keys and values whose feature is still to come; each is said, so that nothing is silently left out."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from mlmake.mlfile import wording
 from mlmake.mlfile.keypath import KeyPath
 from mlmake.mlfile.problems import Problem
@@ -17,7 +14,6 @@ TARGET_KEYS = (
 )
 SERVE_KEYS = ("loader", "inputs", "outputs", "batch", "warmup")
 CACHE_KEYS = ("remote", "unused_for", "max_size")
-LISTS = ("glob", "from")
 
 
 def not_yet(table: MlfileTable) -> tuple[Problem, ...]:
@@ -42,18 +38,6 @@ def _target(target: TargetTable, where: KeyPath, problems: list[Problem]) -> Non
     problems += [_key(*where, key) for key in TARGET_KEYS if getattr(target, key) is not None]
     if target.wait != "all":
         problems.append(_value((*where, "wait"), "wait", target.wait))
-    if isinstance(target.matrix, list):
-        for i, part in enumerate(target.matrix):
-            _lists(part, (*where, "matrix", i), problems)
-    elif isinstance(target.matrix, dict):
-        _lists(target.matrix, (*where, "matrix"), problems)
-
-
-def _lists(matrix: Mapping[str, Any], where: KeyPath, problems: list[Problem]) -> None:
-    """Values of a matrix that are known only by looking."""
-    for key, values in matrix.items():
-        if isinstance(values, dict):
-            problems += [_key(*where, key, word) for word in LISTS if word in values]
 
 
 def _serve(serve: ServeTable, where: KeyPath, problems: list[Problem]) -> None:

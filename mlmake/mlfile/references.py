@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mlmake.mlfile.interpolate import Mistake
 from mlmake.mlfile.matrix import Keys, encode, show
 from mlmake.mlfile.nearest import closest
-from mlmake.model.digest import Value
+from mlmake.model.digest import Digest, Value
 
 _REFERENCE = re.compile(r":([^.@]*)(?:\.([^@]*))?(?:@(.*))?", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -26,19 +26,37 @@ class Reference:
     all_shared: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Where the instances of a target come from, if more than the Mlfile has to be known.
+
+    `id` is the action that stands for them, `makers` what must be up to date before; the rest is as in `Listing`.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    makers: tuple[str, ...]
+    read: tuple[tuple[str, str, Digest], ...]
+    complete: bool
+
+
 @dataclass(slots=True)
 class Instances:
-    """The instances of a target, findable by the values of some keys. `ids` and `keys` are in matrix order."""
+    """The instances of a target, findable by the values of some keys. `ids` and `keys` are in matrix order.
+
+    `names` are the keys that a matrix has even without an instance; `listed` says where dynamic ones come from.
+    """
 
     target: str
     ids: Sequence[str]
     keys: Sequence[Keys]
     names: tuple[str, ...] = ()
+    listed: Listed | None = None
     _index: dict[tuple[str, ...], dict[tuple[str | None, ...], list[int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Gather the names of all keys, those of a union of matrices too."""
-        self.names = tuple(dict.fromkeys(name for keys in self.keys for name in keys))
+        self.names = tuple(dict.fromkeys((*self.names, *(name for keys in self.keys for name in keys))))
 
     def having(self, names: tuple[str, ...], values: tuple[str | None, ...]) -> Sequence[int]:
         """The places of the instances with these values (as shown, encoded; None: without the key)."""
@@ -94,6 +112,8 @@ def check_selectors(reference: Reference, other: Instances, own: Instances) -> l
     for key, value in reference.pinned:
         if key not in other.names:
             found.append(_no_key(reference, key, other))
+        elif other.listed is not None and key in other.listed.keys:
+            continue  # what is not listed today may be tomorrow
         elif value not in (values := other.values(key)):
             meant = closest(value, values)
             hint = f"did you mean {meant}?" if meant else f"its values are {', '.join(values[:12])}"

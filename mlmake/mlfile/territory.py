@@ -148,6 +148,11 @@ class Territory:
         leaf = self._leaves[path] = Leaf(path)
         return leaf
 
+    def known(self, pattern: str) -> Sequence[Item]:
+        """What a glob stands for as long as there are outputs to come."""
+        self._sorted = sorted(self.owners)
+        return self._matching(pattern)
+
     def items(self, pattern: str) -> tuple[Item, ...]:
         """What a glob stands for, by bytes: outputs, files that nobody makes, patterns inside folder outputs."""
         found = self._globs.get(pattern)

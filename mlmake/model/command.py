@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mlmake.model.digest import Digest
+
 
 @dataclass(frozen=True, slots=True)
 class Shell:
@@ -48,4 +50,16 @@ class Group:
     """No command: the target means its inputs."""
 
 
-Command: TypeAlias = Shell | Argv | Call | Select | Group
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """No command: stands for the instances of a target whose list is known once its makers are up to date.
+
+    `read` says what the present list was taken from: (maker, path, digest). `complete` is false as long as something is
+    not known, so that there may be instances besides those in the graph.
+    """
+
+    read: tuple[tuple[str, str, Digest], ...] = ()
+    complete: bool = False
+
+
+Command: TypeAlias = Shell | Argv | Call | Select | Group | Listing

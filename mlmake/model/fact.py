@@ -31,7 +31,7 @@ def fact(code: Code, subject: str, value: Value, *, secret: bool = False) -> Fac
         return Fact(code, subject, None if value is None else digest[:8], digest)
     if value is None or isinstance(value, bool | int | float):
         return Fact(code, subject, value, digest)
-    text = value if isinstance(value, str) else canonical_text(value)
+    text = str(value) if isinstance(value, str) else canonical_text(value)
     return Fact(code, subject, text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…", digest)
 
 

@@ -7,11 +7,13 @@ from mlmake.model.command import Argv as Argv
 from mlmake.model.command import Call as Call
 from mlmake.model.command import Command as Command
 from mlmake.model.command import Group as Group
+from mlmake.model.command import Listing as Listing
 from mlmake.model.command import Select as Select
 from mlmake.model.command import Shell as Shell
 from mlmake.model.digest import Digest, Value
 from mlmake.model.fact import Recipe
 from mlmake.model.item import Chosen as Chosen
+from mlmake.model.item import FilePath as FilePath
 from mlmake.model.item import Input as Input
 from mlmake.model.item import Item as Item
 from mlmake.model.item import Leaf as Leaf
@@ -67,7 +69,8 @@ class Action:
 
     `id` is `target` or `target@key=value,…`. `keys` are the matrix values in file order, `params` the parameters it
     uses by dotted name. `env` is set for the step, `passed` names variables that pass through. `upstream` are the
-    actions whose outputs it reads, `after` those that only come before; both without doubles.
+    actions whose outputs it reads, `after` those that only come before; both without doubles. `files`
+    are the keys whose values are paths of files, of which templates may ask parts.
     """
 
     id: str
@@ -84,27 +87,37 @@ class Action:
     facts: Recipe
     recipe: Digest
     policy: Policy
+    files: frozenset[str] = frozenset()
 
     @property
     def is_phony(self) -> bool:
         """It has a command and no outputs, so there is nothing to be up to date."""
-        return not self.outputs and not isinstance(self.command, Group)
+        return not self.outputs and not self.is_group
 
     @property
     def is_group(self) -> bool:
-        """It stands for its inputs and never runs."""
-        return isinstance(self.command, Group)
+        """It stands for others and never runs."""
+        return isinstance(self.command, Group | Listing)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the Mlfile says of a name; `actions` are its instances in order."""
+    """What the Mlfile says of a name; `actions` are its instances in order.
+
+    `listing` is the action that stands for those that are not known yet; none where the Mlfile alone tells them.
+    """
 
     name: str
     help: str | None
     manual: bool
     actions: tuple[str, ...]
     outputs: tuple[str | None, ...]
+    listing: str | None = None
+
+    @property
+    def meant(self) -> tuple[str, ...]:
+        """All that its name stands for: its instances, and those to come."""
+        return self.actions if self.listing is None else (self.listing, *self.actions)
 
 
 @dataclass(frozen=True, slots=True)

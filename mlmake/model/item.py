@@ -8,6 +8,29 @@ from typing import TypeAlias
 # leading "../" parts or are absolute. A folder ends in "/". Names that are not UTF-8 carry surrogate escapes.
 
 
+class FilePath(str):
+    """A path among the values of a matrix: templates may ask for its parts."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """The last part without its last suffix."""
+        head, dot, tail = self.name.rpartition(".")
+        return head if dot and head.strip(".") and tail else self.name
+
+    @property
+    def parent(self) -> str:
+        """The folder, without a final "/"; "." for the project's own."""
+        head, slash, _ = self.rpartition("/")
+        return head or slash or "."
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A file or folder that nothing in the graph makes."""

@@ -11,19 +11,10 @@ from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Packages, Product, Trace
 from mlmake.model.validity import Validity
 from mlmake.planning.discovered import needs
+from mlmake.planning.lists import open_lists
 from mlmake.planning.request import owner_of
 from mlmake.planning.selection import chosen_paths
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What an action came to: its outputs' versions, unknown where they may still change.
-
-    `in_place` says that the disk holds just that, so that what lies inside its folders may be looked at.
-    """
-
-    outputs: Mapping[str, Version]
-    in_place: bool
+from mlmake.planning.settled import Settled as Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +30,19 @@ class Evidence:
     """All that the rules may look at for one action.
 
     `inputs` are its declared inputs as (path, version) in order, each path once. `open` are items whose set of paths is
-    not known yet. `last` is the last run of the present recipe, `latest` the last result under any recipe.
-    `results` gives all remembered results of the recipe, or those with a key, newest first. `made` says whether another
-    target makes what is at a path. `now` is seconds since the epoch; `checked` when a result was last revalidated.
-    `observe` asks the validator, none if what is upstream may still change what it says. `lifted`: its window does not
-    hold this once. `confirmed`: it ran, was restored or revalidated in this very build.
+    not known yet, `lists` actions that stand for instances to come, whose outputs may become inputs. `last` is the last
+    run of the present recipe, `latest` the last result under any recipe. `results` gives all remembered results of the
+    recipe, or those with a key, newest first. `made` says whether another target makes what is at a path. `now` is
+    seconds since the epoch; `checked` when a result was last revalidated. `observe` asks the validator, none if what is
+    upstream may still change what it says. `lifted`: its window does not hold this once. `confirmed`: it ran, was
+    restored or revalidated in this very build.
     """
 
     action: Action
     inputs: tuple[tuple[str, Version], ...]
     bound: tuple[Bound, ...]
     open: tuple[PartGlob | Chosen, ...]
+    lists: tuple[str, ...]
     last: Trace | None
     latest: Trace | None
     results: Callable[[Digest | None], Sequence[Trace]]
@@ -112,6 +105,7 @@ def gather(
         inputs=tuple(inputs.items()),
         bound=tuple(bound),
         open=tuple(unknown),
+        lists=open_lists(action, graph, settled),
         last=memory.last(action.recipe),
         latest=memory.latest(action.id),
         results=lambda key: memory.results(action.recipe, key),

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.digest import UNKNOWN, Version
-from mlmake.model.graph import Action, Graph
+from mlmake.model.graph import Action, Graph, Listing
 from mlmake.model.plan import Plan, Request
 from mlmake.model.reason import Code, Reason
 from mlmake.model.snapshot import Snapshot
 from mlmake.planning.evidence import Settled, gather
 from mlmake.planning.judge import Unjudgeable, decide
+from mlmake.planning.lists import doubts
 
 
 def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
@@ -20,15 +21,24 @@ def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
     troubles: dict[str, str] = {}
     for name in order:
         action = graph.actions[name]
+        if isinstance(action.command, Listing):
+            if reasons := tuple(doubts(action, graph, settled)):
+                decisions[name] = Decision(name, Verb.MAYBE, reasons)
+            else:
+                settled[name] = Settled({}, in_place=True)
+            continue
         if action.is_group or action.is_phony:
             continue
         evidence = gather(action, graph, request=request, snapshot=snapshot, settled=settled)
         try:
-            decision = decisions[name] = decide(evidence)
+            decision = decide(evidence)
         except Unjudgeable as trouble:
             troubles[name] = str(trouble)
             settled[name] = Settled({output.path: UNKNOWN for output in action.outputs}, in_place=False)
             continue
+        if (listing := graph.targets[action.target].listing) is not None and listing not in settled:
+            decision = _perhaps(decision, decisions[listing])
+        decisions[name] = decision
         settled[name] = outlook(action, decision)
     for name in reversed(order):
         if graph.actions[name].is_phony and (verb := _phony_verb(name, graph, order, request, decisions)):
@@ -44,6 +54,13 @@ def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
         next_due=min((decision.due for decision in decisions.values() if decision.due is not None), default=None),
         troubles=troubles,
     )
+
+
+def _perhaps(decision: Decision, listing: Decision) -> Decision:
+    """An instance that may not be there any more when its turn comes."""
+    told = (Code.UP_TO_DATE, Code.INPUT_MAY_CHANGE)
+    own = tuple(reason for reason in decision.reasons if reason.code not in told)
+    return Decision(decision.action, Verb.MAYBE, (*listing.reasons, *own), decision.result)
 
 
 def outlook(action: Action, decision: Decision) -> Settled:

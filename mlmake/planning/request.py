@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from mlmake.model.graph import Graph
+from mlmake.model.graph import Graph, Listing
 
 LISTED = 8
 """Names that a message lists before it stops."""
@@ -25,7 +25,7 @@ def choose(graph: Graph, words: Sequence[str], folder: str = "") -> tuple[str, .
     if not words:
         if not graph.project.default:
             targets = (t for t in graph.targets.values() if t.outputs and not t.manual)
-            return tuple(action for target in targets for action in target.actions)
+            return tuple(action for target in targets for action in target.meant)
         words, folder = graph.project.default, ""
     found: dict[str, None] = {}
     wrong = []
@@ -41,7 +41,7 @@ def choose(graph: Graph, words: Sequence[str], folder: str = "") -> tuple[str, .
 def matches(graph: Graph, word: str, folder: str = "") -> tuple[str, ...] | None:
     """The actions of one word; None if it matches nothing."""
     if word in graph.targets:
-        return graph.targets[word].actions
+        return graph.targets[word].meant
     if word in graph.actions:
         return (word,)
     name, at, selector = word.partition("@")
@@ -51,18 +51,26 @@ def matches(graph: Graph, word: str, folder: str = "") -> tuple[str, ...] | None
         found = tuple(a for a in actions if wanted and wanted.items() <= _pairs(a.partition("@")[2]).items())
         if found:
             return found
+        if (listing := graph.targets[name].listing) is not None and not is_complete(graph, listing):
+            return (listing,)
     if any(c in word for c in "*?["):
         found = tuple(
             action
             for target in graph.targets.values()
             if not target.manual
-            for action in target.actions
+            for action in target.meant
             if fnmatchcase(action if at else target.name, word)
         )
         if found:
             return found
     owner = owner_of(graph, joined(folder, word))
     return None if owner is None else (owner,)
+
+
+def is_complete(graph: Graph, listing: str) -> bool:
+    """Whether all instances that an action stands for were known when the graph was made."""
+    command = graph.actions[listing].command
+    return isinstance(command, Listing) and command.complete
 
 
 def owner_of(graph: Graph, path: str) -> str | None:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from mlmake.model.decision import Decision
 from mlmake.model.event import GOOD, Outcome
-from mlmake.model.graph import Graph, Resources
+from mlmake.model.graph import Action, Graph, Resources
 from mlmake.model.job import Job
 from mlmake.planning.evidence import Evidence, Settled
 
@@ -47,19 +47,45 @@ class Board:
     """The standings of a build. Actions become `ready` here, and through `to` alone do they change their state."""
 
     def __init__(self, graph: Graph, order: Sequence[str], named: Sequence[str]) -> None:
-        self.graph, self.order = graph, order
-        self.standing = {name: Standing() for name in order}
         self.settled: dict[str, Settled] = {}
         self.ready: deque[str] = deque()
+        self.standing: dict[str, Standing] = {}
+        self._lay_out(graph, order, named)
+
+    def _lay_out(self, graph: Graph, order: Sequence[str], named: Sequence[str]) -> None:
+        """Who waits for whom. What has been judged stands as it does."""
+        self.graph, self.order = graph, order
         self.dependents: dict[str, list[str]] = {name: [] for name in order}
         for name in order:
-            action = graph.actions[name]
+            action, standing = graph.actions[name], self.standing.get(name)
+            if standing is None:
+                standing = self.standing[name] = Standing()
+                if action.is_phony and name not in named:
+                    standing.state = State.DORMANT
             for need in action.upstream + action.after:
                 self.dependents[need].append(name)
-                if not (graph.actions[need].is_phony and need in action.after):
-                    self.standing[name].unmet.add(need)
-            if action.is_phony and name not in named:
-                self.standing[name].state = State.DORMANT
+            if standing.state in (State.WAITING, State.DORMANT, State.READY):
+                standing.unmet = {need for need in action.upstream + action.after if self._awaits(action, need)}
+                if standing.unmet and standing.state is State.READY:
+                    standing.state = State.WAITING
+
+    def _awaits(self, action: Action, need: str) -> bool:
+        """Whether an action cannot be judged before this one is done; phonies only come before what will run."""
+        if self.graph.actions[need].is_phony and need in action.after:
+            return False
+        return need not in self.standing or self.standing[need].outcome not in GOOD
+
+    def adopt(self, graph: Graph, order: Sequence[str], named: Sequence[str]) -> list[str]:
+        """Go on with a graph in which instances have come and gone, of which none has been judged.
+
+        Gives those behind which something can no longer be built: they ended badly.
+        """
+        for name in [name for name in self.standing if name not in graph.actions]:
+            if self.standing[name].state is not State.DONE:
+                del self.standing[name]
+        self._lay_out(graph, order, named)
+        self.begin()
+        return [name for name in order if (ended := self.standing[name].outcome) is not None and ended not in GOOD]
 
     def __getitem__(self, name: str) -> Standing:
         return self.standing[name]
@@ -141,6 +167,10 @@ class Board:
     def count(self, *outcomes: Outcome) -> int:
         """How many actions ended so; groups do not count, but those that failed themselves."""
         return sum(
-            s.outcome in outcomes and (not self.graph.actions[n].is_group or s.outcome is Outcome.FAILED)
+            s.outcome in outcomes and (not self._is_group(n) or s.outcome is Outcome.FAILED)
             for n, s in self.standing.items()
         )
+
+    def _is_group(self, name: str) -> bool:
+        """What ended and then vanished with its list is an instance."""
+        return name in self.graph.actions and self.graph.actions[name].is_group

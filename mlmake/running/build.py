@@ -15,7 +15,7 @@ from mlmake.model.event import (
     TargetStarted,
     Warned,
 )
-from mlmake.model.graph import Action, Graph, Leaf, Resources, Select
+from mlmake.model.graph import Action, Graph, Leaf, Listing, Resources, Select
 from mlmake.model.job import Ended, How, Job, Reported, Said
 from mlmake.model.observation import Observation
 from mlmake.model.plan import Request
@@ -24,11 +24,13 @@ from mlmake.model.trace import Failure, Trace
 from mlmake.planning.discovered import declaring
 from mlmake.planning.evidence import Settled, gather
 from mlmake.planning.judge import Unjudgeable, covered, decide
+from mlmake.planning.lists import doubts
 from mlmake.planning.plan import closure
 from mlmake.planning.rebuild.packages import changed_packages
 from mlmake.planning.request import owner_of
 from mlmake.planning.schedule import Line, Room, claim, priorities, widen
 from mlmake.ports import (
+    BadList,
     Clock,
     ContentStore,
     Crashed,
@@ -38,6 +40,7 @@ from mlmake.ports import (
     Executor,
     Installed,
     Interrupted,
+    Lists,
     Message,
     OutsideProject,
     PlaceFree,
@@ -99,12 +102,14 @@ class Build:
         installed: Installed,
         sources: Sources,
         crew: Crew,
+        lists: Lists,
         places: Places | None = None,
     ) -> None:
         """`places` are asked besides the room, if anybody else has a say in how much runs at once."""
         self.graph, self.request, self.options = graph, request, options
         self.clock, self.workspace, self.traces, self.store = clock, workspace, traces, store
         self.executor, self.installed, self.sources, self.crew = executor, installed, sources, crew
+        self.lists = lists
         self.board = Board(graph, closure(graph, request.actions), request.actions)
         self.ledger = Ledger(traces, store, workspace=workspace, clock=clock)
         self.line = Line()
@@ -135,8 +140,7 @@ class Build:
 
     def _events(self) -> Iterator[Event]:
         board, begun = self.board, self.clock.monotonic()
-        expected = {n: t.seconds for n in board.order if (t := self.traces.latest(n)) is not None}
-        self.priority = priorities(self.graph, board.order, expected)
+        expected = self._expect()
         count = sum(not self.graph.actions[n].is_group for n in board.order)
         yield RunStarted(self.clock.now(), self.options.run, count, self.room.places, expected)
         board.begin()
@@ -165,6 +169,13 @@ class Build:
             signal=self.signal,
         )
 
+    def _expect(self) -> dict[str, float]:
+        """How long runs took last time, by which what is long comes first."""
+        order = self.board.order
+        expected = {n: t.seconds for n in order if (t := self.traces.latest(n)) is not None}
+        self.priority = priorities(self.graph, order, expected)
+        return expected
+
     def _abandon(self) -> None:
         """Kill what runs still: the machine broke, or nobody listens any more."""
         self.sources.cancel()
@@ -185,6 +196,9 @@ class Build:
 
     def _judge(self, name: str) -> Iterator[Event]:
         action, standing = self.graph.actions[name], self.board[name]
+        if isinstance(action.command, Listing):
+            yield from self._list(name, action)
+            return
         if action.is_group:
             yield from self._judge_group(name, action)
             return
@@ -260,6 +274,25 @@ class Build:
             yield from self._fail(name, Outcome.FAILED, mishaps.missing_inputs(missing))
         else:
             yield from self._finish(name, Outcome.SKIPPED, settled=Settled({}, in_place=True))
+
+    def _list(self, name: str, action: Action) -> Iterator[Event]:
+        """The makers of a list are up to date: go on with the instances that there are now."""
+        lost: list[str] = []
+        if doubts(action, self.graph, self.board.settled):
+            try:
+                grown = self.lists.expand(name)
+            except BadList as error:
+                yield from self._fail(name, Outcome.FAILED, str(error))
+                return
+            self.graph, self.request = grown.graph, grown.request
+            begun = [other for other in self.board.standing if other in self.graph.actions]
+            order = closure(self.graph, [*self.request.actions, *begun])
+            lost = self.board.adopt(self.graph, order, self.request.actions)
+            self._expect()
+        self.lists.settle(name)
+        yield from self._finish(name, Outcome.SKIPPED, settled=Settled({}, in_place=True))
+        for bad in lost:
+            yield from self._block(bad)
 
     def _keep(self, name: str, decision: Decision, outcome: Outcome) -> Iterator[Event]:
         """The result of the decision stands: nothing runs."""

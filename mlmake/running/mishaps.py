@@ -233,3 +233,8 @@ def stale(reasons: Sequence[Reason]) -> str:
     """A refresh failed, and an older result goes on in its place."""
     why = next((reason.note for reason in reasons if reason.code is Code.STALE_IF_ERROR), "")
     return f"refreshing it failed, so its last result goes on in its place: {why}"
+
+
+def not_listed(makers: Sequence[str]) -> str:
+    """The makers of a list are up to date, and yet what they have made cannot be read."""
+    return f"what {_listed(makers)} made cannot be listed, it is gone from disk and store: build it with --force"

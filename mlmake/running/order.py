@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mlmake.mlfile.devices import VISIBLE
 from mlmake.mlfile.interpolate import fill_argv, fill_shell, fill_string
 from mlmake.model.digest import Value
-from mlmake.model.graph import Action, Argv, Call, Leaf, Made, Part, PartGlob, Project, Resources, Shell
+from mlmake.model.graph import Action, Argv, Call, FilePath, Leaf, Made, Part, PartGlob, Project, Resources, Shell
 from mlmake.model.job import FunctionCall, Job, Order, PathText, Process
 from mlmake.model.validity import Pattern, Remote, Source
 from mlmake.planning.evidence import Bound
@@ -48,12 +48,12 @@ def make_job(
     """The order for one attempt of an action, with the room it was granted; `listing` finds what patterns match."""
     cpus = granted.cpus
     inputs, outputs = _inputs(bound), _outputs(action)
-    parameters = nested(action.params)
-    scope: dict[str, object] = dict(action.keys) | {
+    parameters, keys = nested(action.params), _with_parts(action)
+    scope: dict[str, object] = keys | {
         "inputs": inputs,
         "outputs": outputs,
         "params": parameters,
-        "matrix": dict(action.keys),
+        "matrix": keys,
         "resources": _resources(action, cpus),
         "target": action.target,
         "instance": action.id,
@@ -135,6 +135,11 @@ def source_value(source: Source, listing: Callable[[str], Sequence[str]]) -> str
     return list(found) if source.many else next(iter(found), "")
 
 
+def _with_parts(action: Action) -> dict[str, object]:
+    """The matrix values for templates, which may ask for the parts of a file's path."""
+    return {key: FilePath(value) if key in action.files else value for key, value in action.keys.items()}
+
+
 def _paths(value: object) -> object:
     """The same with every path marked as one; an address is none."""
     if isinstance(value, str):
@@ -151,7 +156,8 @@ def _with_paths(context: Mapping[str, object]) -> dict[str, object]:
 def _inputs(bound: Sequence[Bound]) -> list[str] | dict[str, str | list[str]]:
     """Paths by name, one or a list each; of unnamed inputs one flat list."""
     if any(b.input.name is not None for b in bound):
-        return {b.input.name or "": list(b.paths) if b.input.many else b.paths[0] for b in bound}
+        # Without a name among named ones is the file that the instance stands for: its matrix key names it.
+        return {b.input.name: list(b.paths) if b.input.many else b.paths[0] for b in bound if b.input.name is not None}
     return list(dict.fromkeys(path for b in bound for path in b.paths))
 
 

@@ -20,7 +20,7 @@ from mlmake.ports import DamagedObject, Kept, StoreTrouble
 from mlmake.stores.copying import BLOCK, Copier, Names, named, reading, write_all
 from mlmake.stores.eyes import DISK
 from mlmake.stores.flushing import flush_all
-from mlmake.stores.manifest import BadManifest, Row, read_manifest, write_manifest
+from mlmake.stores.manifest import BadManifest, Row, read_manifest, sorted_files, write_manifest
 from mlmake.stores.records import Records
 from mlmake.stores.swapping import beside, remove_tree, swap
 
@@ -112,6 +112,27 @@ class FolderStore:
         except BaseException:
             remove_tree(fresh)
             raise
+
+    def files(self, name: ObjectName) -> Sequence[str] | None:
+        """See `ContentStore.files`."""
+        data = self._verified(self._path(name) + FOLDER, name)
+        try:
+            return None if data is None else sorted_files(read_manifest(data))
+        except BadManifest:
+            return None
+
+    def content(self, name: ObjectName) -> bytes | None:
+        """See `ContentStore.content`."""
+        return self._verified(self._path(name), name)
+
+    def _verified(self, final: str, name: ObjectName) -> bytes | None:
+        path = self._find(final)
+        try:
+            with open(path or final, "rb") as file:
+                data = file.read()
+        except OSError:
+            return None
+        return data if blake3(data).hexdigest() == name else None
 
     def remember(self, trace: Trace) -> None:
         """See `ContentStore.remember`."""

@@ -65,3 +65,8 @@ def read_manifest(data: bytes) -> tuple[Row, ...]:
     if manifest.schema != 1:
         raise BadManifest(f"its layout is {manifest.schema}")
     return manifest.rows
+
+
+def sorted_files(rows: Sequence[Row]) -> list[str]:
+    """The files among the rows, by bytes of path."""
+    return sorted((r.path for r in rows if r.type == "file"), key=lambda p: p.encode("utf-8", "surrogateescape"))

@@ -1,7 +1,7 @@
 """Bytes that live as long as the process, under the laws of the real content store; it knows no folder of its own."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from blake3 import blake3
 from xxhash import xxh3_128_hexdigest
@@ -11,7 +11,7 @@ from mlmake.model.trace import Trace
 from mlmake.model.tree import Entry, entries, folder_digest
 from mlmake.ports import DamagedObject, Kept
 from mlmake.stores.eyes import DISK
-from mlmake.stores.manifest import Row, read_manifest, write_manifest
+from mlmake.stores.manifest import Row, read_manifest, sorted_files, write_manifest
 from mlmake.stores.swapping import beside, remove_tree, swap
 
 
@@ -70,6 +70,15 @@ class MemoryContent:
         except BaseException:
             remove_tree(fresh)
             raise
+
+    def files(self, name: ObjectName) -> Sequence[str] | None:
+        """See `ContentStore.files`."""
+        return sorted_files(read_manifest(self.folders[name])) if name in self.folders else None
+
+    def content(self, name: ObjectName) -> bytes | None:
+        """See `ContentStore.content`."""
+        data = self.objects.get(name)
+        return data if data is not None and blake3(data).hexdigest() == name else None
 
     def remember(self, trace: Trace) -> None:
         """See `ContentStore.remember`."""

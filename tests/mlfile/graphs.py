@@ -5,12 +5,16 @@ import textwrap
 from mlmake.mlfile.build import Handed, build_graph
 from mlmake.mlfile.document import load_document
 from mlmake.mlfile.globs import matcher
+from mlmake.mlfile.handed import RecordedOutput
 from mlmake.mlfile.parameters import merge_parameters
 from mlmake.mlfile.problems import render
+from mlmake.model.digest import Digest
 from mlmake.model.graph import Resources
 
 
-def handed(files=(), modules=None, environ=None, root=None):
+def handed(files=(), modules=None, environ=None, root=None, recorded=None, former=None):
+    """A world; `recorded` gives by path the files of a folder or the bytes of a file that a maker has left."""
+
     def listing(pattern):
         return sorted(
             (f for f in files if matcher(pattern).fullmatch(f)), key=lambda f: f.encode("utf-8", "surrogateescape")
@@ -20,7 +24,15 @@ def handed(files=(), modules=None, environ=None, root=None):
         text = (modules or {}).get(name)
         return None if text is None else (name.replace(".", "/") + ".py", textwrap.dedent(text))
 
-    return Handed(listing, module, environ or {}, Resources(cpus=4, memory=8 * 2**30), root)
+    def look(target, maker, path):
+        found = (recorded or {}).get(path)
+        if found is None:
+            return None
+        files = [path + file for file in found] if path.endswith("/") else [path]
+        return RecordedOutput(Digest(f"digest of {path}"), files, lambda: found)
+
+    totals = Resources(cpus=4, memory=8 * 2**30)
+    return Handed(listing, module, environ or {}, totals, root, former or {}, recorded=look)
 
 
 def attempt(text, *, params=(), **world):

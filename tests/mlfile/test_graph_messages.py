@@ -156,7 +156,7 @@ Mlfile:10:11: a cycle: g → g
 hint: take one of these references away
 Mlfile:12:11: the input c/x lies inside an output of c itself
 hint: a step cannot read what it makes; write the output elsewhere
-Mlfile:12:18: the pattern c/* matches c/, an output of c itself
+Mlfile:12:18: the pattern c/* matches c/*, an output of c itself
 hint: narrow the pattern, or write the output elsewhere
 """,
     ),

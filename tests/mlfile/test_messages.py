@@ -1164,19 +1164,9 @@ Mlfile:21:1: `sandbox` is not yet built
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:25:11: `glob` is not yet built
-    shard = { glob = "data/*" }
-              ^
-hint: leave it out; this version of mlmake cannot honour it
-
 Mlfile:28:8: `wait` = 2 is not yet built
     wait = 2
            ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:29:22: `from` is not yet built
-    matrix = [{ part = { from = ":split" } }]
-                         ^
 hint: leave it out; this version of mlmake cannot honour it
 
 Mlfile:32:13: `aggregate` = "vote" is not yet built

@@ -29,10 +29,11 @@ def compare(evidence: Evidence, trace: Trace) -> Comparison:
     """The present inputs beside those that `trace` was made from, declared and discovered ones."""
     reasons: list[Reason] = []
     unknown = [item.pattern if isinstance(item, PartGlob) else item.manifest for item in evidence.open]
-    if evidence.open or evidence.inputs != trace.inputs:
+    unknown += evidence.lists
+    if unknown or evidence.inputs != trace.inputs:
         before = dict(trace.inputs)
         for path, version in evidence.inputs:
-            if path not in before:
+            if path not in before and not (evidence.lists and version is UNKNOWN):
                 reasons.append(Reason(Code.INPUT_ADDED, path, None, shown(version)))
             elif version is UNKNOWN:
                 unknown.append(path)
@@ -42,7 +43,7 @@ def compare(evidence: Evidence, trace: Trace) -> Comparison:
         reasons += [
             Reason(Code.INPUT_REMOVED, path, digest, None)
             for path, digest in trace.inputs
-            if path not in now and not any(_may_hold(item, path) for item in evidence.open)
+            if path not in now and not evidence.lists and not any(_may_hold(item, path) for item in evidence.open)
         ]
         if not reasons and not unknown:
             reasons.append(Reason(Code.INPUT_CHANGED, "the order of the inputs"))

@@ -211,6 +211,14 @@ class FakeStore:
         for inner, content in self.objects[name].items():
             self.disk.write(relative + inner, content)
 
+    def files(self, name: ObjectName) -> list[str] | None:
+        """See `ContentStore.files`."""
+        return sorted(self.objects[name]) if name in self.objects and name not in self.damaged else None
+
+    def content(self, name: ObjectName) -> bytes | None:
+        """See `ContentStore.content`."""
+        return self.objects[name][""].encode() if name in self.objects and name not in self.damaged else None
+
     def remember(self, trace: Trace) -> None:
         """See `ContentStore.remember`."""
         if self.full:
@@ -259,6 +267,10 @@ class FakeWorkspace:
     def listing(self, pattern: str) -> list[str]:
         """See `Workspace.listing`."""
         return sorted(path for path in self.disk.files if fnmatchcase(path, pattern))
+
+    def files(self, folder: str) -> list[str]:
+        """See `Workspace.files`."""
+        return inside(self.disk.files, folder)
 
     def touched(self, path: str) -> float | None:
         """See `Workspace.touched`."""

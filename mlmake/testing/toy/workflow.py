@@ -2,11 +2,12 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Protocol
 
-from mlmake.model.digest import MISSING, Version, digest_of
+from mlmake.model.digest import MISSING, Digest, Version, digest_of
 from mlmake.model.fact import fact, recipe_digest
 from mlmake.model.graph import (
     Action,
@@ -17,6 +18,7 @@ from mlmake.model.graph import (
     Input,
     Item,
     Leaf,
+    Listing,
     Made,
     Output,
     Part,
@@ -83,6 +85,9 @@ class Ref:
 class Step:
     """One target. `shape` is file, two (files), folder, phony, group or select; `fan` its instances, 0 for no matrix.
 
+    `over` names a target of folders: there is an instance for each file in them. Which there are is told by `keys`,
+    what they were read from by `read`, and whether that is all by `complete`; see `listed`.
+
     `modules` are loaded while it runs: the first always, the second only if its sum is odd; `reads` are read without
     being declared, `packages` imported. `track` is what counts of that. `noisy`: it gives another result each time.
     """
@@ -92,6 +97,10 @@ class Step:
     refs: tuple[Ref, ...] = ()
     after: tuple[str, ...] = ()
     fan: int = 0
+    over: str = ""
+    keys: tuple[int, ...] = ()
+    read: tuple[tuple[str, str, Digest], ...] = ()
+    complete: bool = False
     divisor: int = 2
     params: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
@@ -109,7 +118,12 @@ class Step:
 
     def ids(self) -> tuple[str, ...]:
         """Its instances."""
-        return tuple(f"{self.name}@k={k}" for k in range(self.fan)) if self.fan else (self.name,)
+        return tuple(self.name if k is None else f"{self.name}@k={k}" for k in self.each())
+
+    @property
+    def listing(self) -> str | None:
+        """What stands for instances that are not known yet."""
+        return f"{self.name}@k=?" if self.over else None
 
     def paths(self, key: int | None) -> tuple[tuple[str, str], ...]:
         """Names and paths of the outputs of the instance with this key."""
@@ -128,6 +142,8 @@ class Step:
 
     def each(self) -> tuple[int | None, ...]:
         """The keys of its instances."""
+        if self.over:
+            return self.keys
         return tuple(range(self.fan)) if self.fan else (None,)
 
 
@@ -137,7 +153,57 @@ Design = tuple[Step, ...]
 def step_of(design: Design, action: str) -> tuple[Step, int | None]:
     """The step and the key of an instance."""
     name, _, rest = action.partition("@k=")
-    return next(step for step in design if step.name == name), int(rest) if rest else None
+    return next(step for step in design if step.name == name), int(rest) if rest.isdigit() else None
+
+
+def item_of(design: Design, step: Step, key: int | None) -> tuple[str, str] | None:
+    """The file that an instance stands for, and its maker."""
+    if not step.over or key is None:
+        return None
+    maker = next(s for s in design if s.name == step.over)
+    inner = None if maker.each() == (None,) else key // 10
+    return f"{maker.paths(inner)[0][1]}{key % 10}", id_of(maker, inner)
+
+
+class Recorded(Protocol):
+    """One folder as its maker left it."""
+
+    @property
+    def digest(self) -> Digest:
+        """Of its content."""
+
+    @property
+    def files(self) -> Sequence[str]:
+        """Their paths."""
+
+
+Look = Callable[[str, str, str], Recorded | None]
+
+
+def listed(step: Step, design: Sequence[Step], look: Look) -> Step:
+    """A step with the instances that there are by what is recorded of the folders that it lists."""
+    if not step.over:
+        return step
+    maker = next(s for s in design if s.name == step.over)
+    keys: list[int] = []
+    read, complete = [], not maker.over or maker.complete
+    for k in maker.each():
+        name, path = id_of(maker, k), maker.paths(k)[0][1]
+        recorded = look(step.name, name, path)
+        if recorded is None:
+            complete = False
+            continue
+        read.append((name, path, recorded.digest))
+        keys += [10 * (k or 0) + int(file.removeprefix(path)) for file in recorded.files]
+    return replace(step, keys=tuple(keys), read=tuple(read), complete=complete)
+
+
+def known(design: Design, look: Look) -> Design:
+    """A design with all instances that there are by what is recorded."""
+    found: list[Step] = []
+    for step in design:
+        found.append(listed(step, found, look))
+    return tuple(found)
 
 
 def makers(design: Design, ref: Ref, key: int | None) -> list[tuple[Step, int | None]]:
@@ -176,6 +242,8 @@ def inputs_of(design: Design, step: Step, key: int | None, files: Files) -> list
                     found += [entry["outputs"]["a"]["path"] for entry in chosen]
             case other:
                 raise AssertionError(f"no input is {other}")
+    if (item := item_of(design, step, key)) is not None:
+        found.append(item[0])
     return list(dict.fromkeys(found))
 
 
@@ -251,18 +319,28 @@ def project(cpus: int = 4) -> Project:
 def graph_of(design: Design, params: Mapping[str, int]) -> Graph:
     """The graph of a design under these parameters."""
     actions = {id_of(s, k): _action(design, s, k, params) for s in design for k in s.each()}
-    targets = {s.name: Target(s.name, None, False, s.ids(), tuple(n for n, _ in s.paths(s.each()[0]))) for s in design}
+    actions |= {s.listing: _standing_for(design, s) for s in design if s.listing}
+    targets = {s.name: Target(s.name, None, False, s.ids(), tuple(n for n, _ in s.paths(0)), s.listing) for s in design}
     owners = {output.path: action.id for action in actions.values() for output in action.outputs}
     return Graph(project(), targets, actions, owners, {}, dict(params), SOURCES)
 
 
 def _action(design: Design, step: Step, key: int | None, params: Mapping[str, int]) -> Action:
     inputs, upstream = [], []
+    lists = [step.listing] if step.listing else []
+    candidates: list[str] = []
     for ref in step.refs:
         items, needs = _items(design, ref, key)
         inputs.append(Input(None, len(items) != 1, tuple(items)))
         upstream += needs
-    after = [i for name in step.after for i in next(s for s in design if s.name == name).ids()]
+        candidates += needs
+        lists += _lists(design, ref)
+    if (item := item_of(design, step, key)) is not None:
+        inputs.append(Input(None, False, (Part(*item),)))
+        upstream.append(item[1])
+    upstream += lists
+    before = [next(s for s in design if s.name == name) for name in step.after]
+    after = [i for s in before for i in (*([s.listing] if s.listing else []), *s.ids())]
     used = {name: params[name] for name in step.params}
     facts = (
         fact(Code.RECIPE_CHANGED, "call", f"{step.shape}/{step.divisor}"),
@@ -274,7 +352,7 @@ def _action(design: Design, step: Step, key: int | None, params: Mapping[str, in
     if step.shape == "group":
         command = Group()
     elif step.shape == "select":
-        command = Select("v", min=step.least, candidates=tuple(dict.fromkeys(upstream)))
+        command = Select("v", min=step.least, candidates=tuple(dict.fromkeys(candidates)))
     return Action(
         id=id_of(step, key),
         target=step.name,
@@ -298,6 +376,37 @@ def _action(design: Design, step: Step, key: int | None, params: Mapping[str, in
             keep=tuple(path for name, path in step.paths(key) if name in step.keep),
             metrics="a" if step.shape in ("file", "two") else None,
         ),
+    )
+
+
+def _lists(design: Design, ref: Ref) -> list[str]:
+    """What may still have more instances, of all that an input stands for."""
+    if ref.kind == "leaf":
+        return []
+    step = next(s for s in design if s.name == ref.name)
+    through = step.refs if ref.kind == "chosen" or step.shape == "group" else ()
+    return [*([step.listing] if step.listing else []), *(name for r in through for name in _lists(design, r))]
+
+
+def _standing_for(design: Design, step: Step) -> Action:
+    """The action that stands for the instances of a step that are not known yet."""
+    maker = next(s for s in design if s.name == step.over)
+    assert step.listing is not None, "only a dynamic step lists"
+    return Action(
+        id=step.listing,
+        target=step.name,
+        keys={},
+        command=Listing(step.read, step.complete),
+        inputs=(),
+        outputs=(),
+        upstream=(*([maker.listing] if maker.listing else []), *maker.ids()),
+        after=(),
+        params={},
+        env={},
+        passed=(),
+        facts=(),
+        recipe=recipe_digest(()),
+        policy=Policy(),
     )
 
 

@@ -1,6 +1,6 @@
 """The toy world: a disk, a clock and a state in memory, in which the real planner and the real build are driven."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mlmake.model.event import GOOD, Event, Outcome, RunFinished, TargetFinished, TargetStarted, Warned
@@ -8,11 +8,15 @@ from mlmake.model.graph import Graph
 from mlmake.model.job import Ended, FunctionCall, How, Imported, Job, PathText
 from mlmake.model.observation import Observation
 from mlmake.model.plan import Plan, Request
+from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Trace
 from mlmake.planning.discovered import with_discovered_edges
+from mlmake.planning.lists import Grown
 from mlmake.planning.plan import closure, plan
+from mlmake.planning.vanished import farewell
 from mlmake.running.accept import Acceptance, Accepted, accept
 from mlmake.running.build import Build
+from mlmake.running.lists import Recorded
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
 from mlmake.running.survey import survey
@@ -37,6 +41,7 @@ from mlmake.testing.toy.workflow import (
     compute,
     graph_of,
     id_of,
+    known,
     project,
     step_of,
     text_of,
@@ -111,7 +116,7 @@ class World:
     `packages` are the versions of what is installed; `said` is what validators say of the sources of some actions.
     """
 
-    design: Design
+    declared: Design
     params: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARAMS, 1))
     clock: FakeClock = field(default_factory=FakeClock)
     broken: set[str] = field(default_factory=set)
@@ -135,7 +140,13 @@ class World:
         """The same world once more, which goes its own way."""
         clock = FakeClock(self.clock.wall, self.clock.mono)
         twin = World(
-            self.design, dict(self.params), clock, set(self.broken), set(self.lazy), dict(self.movers), dict(self.times)
+            self.declared,
+            dict(self.params),
+            clock,
+            set(self.broken),
+            set(self.lazy),
+            dict(self.movers),
+            dict(self.times),
         )
         twin.packages = dict(self.packages)
         twin.said = dict(self.said)
@@ -166,22 +177,31 @@ class World:
 
     # What the tool does in it.
 
-    def graph(self) -> Graph:
-        """The graph under the present parameters, with the edges that were discovered."""
-        return with_discovered_edges(graph_of(self.design, self.params), self.traces)
+    @property
+    def design(self) -> Design:
+        """The workflow with the instances that there are by what is recorded now."""
+        return known(self.declared, self._recorded())
 
-    def everything(self) -> tuple[str, ...]:
+    def _recorded(self) -> Recorded:
+        return Recorded(lambda: self.traces, lambda: FakeWorkspace(self.disk), store=self.store)
+
+    def graph(self, design: Design | None = None) -> Graph:
+        """The graph under the present parameters, with the edges that were discovered."""
+        return with_discovered_edges(graph_of(design or self.design, self.params), self.traces)
+
+    def everything(self, design: Design | None = None) -> tuple[str, ...]:
         """All instances but those that only run when named."""
-        return tuple(id_of(s, k) for s in self.design if s.shape != "phony" for k in s.each())
+        steps = [s for s in design or self.design if s.shape != "phony"]
+        return tuple(name for s in steps for name in (*([s.listing] if s.listing else []), *s.ids()))
 
     def request(self, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool) -> Request:
         """These and those forced; without names everything."""
         wanted = self.everything() if names is None else tuple(dict.fromkeys((*names, *forced)))
         return Request(wanted, frozenset(forced), restore=restore)
 
-    def plan(self, names: Sequence[str] | None = None, *, forced: Sequence[str] = (), restore: bool = True) -> Plan:
-        """What a build would do, by a fresh look."""
-        snapshot = survey(
+    def snapshot(self) -> Snapshot:
+        """A fresh look at the world."""
+        return survey(
             self.clock,
             FakeWorkspace(self.disk),
             traces=self.traces,
@@ -189,7 +209,10 @@ class World:
             installed=FakeInstalled(self.packages),
             sources=FakeSources(self.said),
         )
-        return plan(self.graph(), self.request(names, forced, restore=restore), snapshot=snapshot)
+
+    def plan(self, names: Sequence[str] | None = None, *, forced: Sequence[str] = (), restore: bool = True) -> Plan:
+        """What a build would do, by a fresh look."""
+        return plan(self.graph(), self.request(names, forced, restore=restore), snapshot=self.snapshot())
 
     def accept(self, *names: str, reason: str | None = None) -> Accepted:
         """Take what lies at their outputs for their results. Raises NotAccepted."""
@@ -229,8 +252,9 @@ class World:
         self.builds += 1
         told = Told()
         around = Surroundings(root=ROOT.rstrip("/"), python="python", project=project(), environ={})
+        lists = ToyLists(self, names, forced, restore=restore)
         build = Build(
-            self.graph(),
+            self.graph(lists.design),
             self.request(names, forced, restore=restore),
             options=Options(
                 run=f"run{self.builds}",
@@ -248,6 +272,7 @@ class World:
             executor=FakeExecutor(self._execute),
             installed=FakeInstalled(self.packages),
             sources=FakeSources(self.said),
+            lists=lists,
             crew=(crew := FakeCrew(self.clock, order, interrupts)),
         )
         self.executed = told.executed
@@ -333,3 +358,35 @@ def essence(trace: Trace) -> tuple[object, ...]:
     """What a result says of the work, not of when it was done."""
     outputs = tuple((p.path, p.digest) for p in trace.outputs)
     return trace.action, trace.recipe, trace.inputs, trace.discovered, outputs, tuple(trace.metrics.items())
+
+
+class ToyLists:
+    """The lists of a toy workflow in one build, as the app would tell them."""
+
+    def __init__(self, world: World, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool) -> None:
+        self._world, self._names, self._forced, self._restore = world, names, forced, restore
+        self._recorded = Recorded(lambda: world.traces, lambda: FakeWorkspace(world.disk), store=world.store)
+        self.design = known(world.declared, self._recorded)
+        self._former = {path: name for name, path in self._made()}
+
+    def _made(self) -> Iterator[tuple[str, str]]:
+        for step in self.design:
+            if step.over:
+                yield from ((id_of(step, k), path) for k in step.each() for _, path in step.paths(k))
+
+    def expand(self, listing: str) -> Grown:
+        """See `Lists.expand`."""
+        with self._recorded.renewed(listing.partition("@")[0]):
+            self.design = known(self._world.declared, self._recorded)
+        graph = self._world.graph(self.design)
+        names = self._world.everything(self.design) if self._names is None else (*self._names, *self._forced)
+        wanted = tuple(name for name in dict.fromkeys(names) if name in graph.actions)
+        return Grown(graph, Request(wanted, frozenset(self._forced), restore=self._restore))
+
+    def settle(self, listing: str) -> None:
+        """See `Lists.settle`."""
+        step, _ = step_of(self.design, listing)
+        graph, snapshot = self._world.graph(self.design), self._world.snapshot()
+        gone = farewell(self._former, graph, snapshot=snapshot, targets={step.name})
+        for path in gone.removed:
+            self._world.disk.remove(path)
