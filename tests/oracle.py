@@ -1,15 +1,46 @@
 """What every target's clean value is, by what its step computes; it imports nothing of the planner."""
 
 import json
+from dataclasses import dataclass
 
-from mlmake.model.digest import Version
-from mlmake.testing.toy.workflow import Design, Files, compute, id_of, inputs_of, manifest, version_of
+from mlmake.model.digest import Digest, Version
+from mlmake.testing.toy.workflow import (
+    Design,
+    Files,
+    Step,
+    compute,
+    id_of,
+    inputs_of,
+    inside,
+    listed,
+    manifest,
+    version_of,
+)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a folder holds in these files."""
+
+    all: Files
+    path: str
+
+    @property
+    def files(self) -> list[str]:
+        return inside(self.all, self.path)
+
+    @property
+    def digest(self) -> Digest:
+        return Digest(str(version_of(self.all, self.path)))
 
 
 def clean(design: Design, sources: Files, params: dict[str, int]) -> dict[str, str]:
     """The files after everything was made from nothing, in order; noisy steps as if they were not."""
     files = {path: text for path, text in sources.items() if not path.startswith("out/")}
-    for step in design:
+    known: list[Step] = list(design)
+    for place, declared in enumerate(design):
+        step = known[place] = listed(declared, known, lambda target, maker, path: Folder(files, path))
+        design = tuple(known)
         for key in step.each():
             files.update(leaves(design, step.name, key, files, params) or {})
     return files
@@ -39,7 +70,7 @@ def noisy(design: Design) -> set[str]:
     """The instances whose values no clean build gives again: noisy ones and all behind them."""
     tainted: set[str] = set()
     for step in design:
-        needs = {ref.name for ref in step.refs if ref.kind != "leaf"}
+        needs = {ref.name for ref in step.refs if ref.kind != "leaf"} | {step.over}
         needs |= {path.split("/")[1].split(".")[0].split("-")[0] for path in step.modules if path.startswith("out/")}
         chosen = {
             r.name for ref in step.refs if ref.kind == "chosen" for s in design if s.name == ref.name for r in s.refs

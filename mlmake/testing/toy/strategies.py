@@ -10,12 +10,17 @@ EARLIER = ("file", "file", "two", "folder")
 
 
 @st.composite
-def designs(draw: st.DrawFn, *, noise: bool = True, uncached: bool = True, undone: bool = True) -> Design:
-    """A workflow of two to six targets. `undone`: with phonies and groups."""
+def designs(
+    draw: st.DrawFn, *, noise: bool = True, uncached: bool = True, undone: bool = True, lists: bool = False
+) -> Design:
+    """A workflow of two to six targets. `undone`: with phonies and groups; `lists`: with fan-outs over folders."""
     steps: list[Step] = []
     for i in range(draw(st.integers(2, 6))):
         shapes = [*EARLIER, *(["phony", "group"] if undone else [])]
-        matrices = [s for s in steps if s.fan and s.shape in ("file", "two")]
+        folders = [s for s in steps if s.shape == "folder"] if lists else []
+        if lists and not folders and i < 2:
+            shapes = ["folder"]
+        matrices = [s for s in steps if (s.fan or s.over) and s.shape in ("file", "two")]
         shape = draw(st.sampled_from([*shapes, *(["select", "select"] if matrices else [])]))
         if shape == "select":
             chosen = draw(st.sampled_from(matrices))
@@ -27,6 +32,7 @@ def designs(draw: st.DrawFn, *, noise: bool = True, uncached: bool = True, undon
             refs = [ref for ref in refs if ref.kind == "whole"]
         before = [s for s in steps if s.shape != "select"]
         after = draw(st.lists(st.sampled_from(before).map(lambda s: s.name), max_size=2, unique=True)) if before else []
+        over = draw(st.sampled_from(["", *(s.name for s in folders)])) if shape in EARLIER and folders else ""
         modules = draw(_modules([s for s in steps if s.name in after])) if shape != "group" else ()
         steps.append(
             Step(
@@ -34,7 +40,8 @@ def designs(draw: st.DrawFn, *, noise: bool = True, uncached: bool = True, undon
                 shape=shape,
                 refs=tuple(refs),
                 after=tuple(after),
-                fan=draw(st.sampled_from([0, 0, 2, 3])) if shape in EARLIER else 0,
+                fan=draw(st.sampled_from([0, 0, 2, 3])) if shape in EARLIER and not over else 0,
+                over=over,
                 divisor=draw(st.integers(1, 3)),
                 params=tuple(draw(st.lists(st.sampled_from(PARAMS), max_size=1))),
                 modules=modules,
@@ -62,7 +69,7 @@ def _refs(draw: st.DrawFn, whole: list[Step]) -> Ref:
 @st.composite
 def _modules(draw: st.DrawFn, after: list[Step]) -> tuple[str, ...]:
     """What a step loads: the project's modules, or what a step before it makes, without saying so."""
-    made = [path for s in after for _, path in s.paths(s.each()[0])]
+    made = [path for s in after if not s.over for _, path in s.paths(s.each()[0])]
     made = [f"{path}0" if path.endswith("/") else path for path in made]
     return tuple(draw(st.lists(st.sampled_from([*MODULES, *made]), max_size=2, unique=True)))
 
