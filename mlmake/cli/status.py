@@ -10,7 +10,7 @@ from mlmake.cli.plan import is_done, tell_troubles
 from mlmake.cli.project import opened
 from mlmake.cli.settings import Settings, choosing, command
 from mlmake.cli.targets import TARGET
-from mlmake.views.documents import plan_document, status_lines
+from mlmake.views.documents import due_line, plan_document, status_lines
 from mlmake.views.jsonl import encoded
 
 
@@ -28,5 +28,7 @@ def status(settings: Settings, targets: tuple[str, ...], check: bool, chosen: di
             each = settings.verbose > 0
             for line in status_lines(plan, settings.screen(), failure_of=app.memory.failure, each=each):
                 print(line)
+            if due := due_line(plan, now=app.clock.now()):
+                print(due)
         failed = tell_troubles(plan)
     return failed or (NOT_UP_TO_DATE if check and not is_done(plan) else 0)

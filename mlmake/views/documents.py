@@ -1,5 +1,6 @@
 """Plans as JSON documents and as tables of text; it does not know how a plan came about."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
@@ -177,6 +178,16 @@ def plan_summary(plan: Plan) -> str:
         return told
     unknown = f", {run - len(known)} of them for the first time" if len(known) < run else ""
     return f"{told}; the runs took {show_seconds(sum(known))} of work last time{unknown}"
+
+
+def due_line(plan: Plan, *, now: float) -> str | None:
+    """Which target's standing next changes by time alone, and when; None if none does. `now` as in `next_due`."""
+    dues = [(decision.due, name) for name, decision in plan.decisions.items() if decision.due is not None]
+    if not dues:
+        return None
+    due, name = min(dues)
+    moment = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(due))
+    return f"next due: {name} in {show_seconds(max(0.0, due - now))}, {moment}"
 
 
 def status_lines(plan: Plan, screen: Screen, *, failure_of: FailureOf, each: bool = False) -> list[str]:
