@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mlmake.mlfile.interpolate import Unfillable
 from mlmake.model.decision import Decision, Verb
-from mlmake.model.digest import MISSING, Digest
+from mlmake.model.digest import MISSING
 from mlmake.model.event import (
     Event,
     MetricsReported,
@@ -19,14 +19,13 @@ from mlmake.model.graph import Action, Graph, Leaf, Listing, Resources, Select
 from mlmake.model.job import Ended, How, Job, Reported, Said
 from mlmake.model.observation import Observation
 from mlmake.model.plan import Request
-from mlmake.model.reason import Code, Reason
+from mlmake.model.reason import Code
 from mlmake.model.trace import Failure, Trace
 from mlmake.planning.discovered import declaring
 from mlmake.planning.evidence import Settled, gather
-from mlmake.planning.judge import Unjudgeable, covered, decide
+from mlmake.planning.judge import Unjudgeable, decide
 from mlmake.planning.lists import doubts
 from mlmake.planning.plan import closure
-from mlmake.planning.rebuild.packages import changed_packages
 from mlmake.planning.request import owner_of
 from mlmake.planning.schedule import Line, Room, claim, priorities, widen
 from mlmake.ports import (
@@ -50,13 +49,17 @@ from mlmake.ports import (
     Workspace,
 )
 from mlmake.running import mishaps
+from mlmake.running.asking import Asking, NotAsked
 from mlmake.running.attempt import Attempted, attempt
 from mlmake.running.board import Board, State
+from mlmake.running.failing import closed_cycle, covering, mishap, outcome_of
 from mlmake.running.ledger import Ledger
 from mlmake.running.options import Options
 from mlmake.running.order import make_job
+from mlmake.running.outdated import Outdated
 from mlmake.running.resuming import present_key, resumable
 from mlmake.running.selecting import selecting
+from mlmake.running.succeeding import remarks, trace_of
 from mlmake.running.survey import survey
 from mlmake.running.telling import finished, summary
 
@@ -75,14 +78,6 @@ class _OwnPlaces:
 
     def give(self) -> None:
         pass  # there is nothing to be given back
-
-
-REFRESHING = frozenset({Code.EXPIRED, Code.SOURCE_CHANGED, Code.STALE})
-"""The reasons of a run that only brings up to date what has not changed otherwise."""
-
-
-class NotAsked(Exception):
-    """The validator has not been asked yet."""
 
 
 class Build:
@@ -108,7 +103,7 @@ class Build:
         """`places` are asked besides the room, if anybody else has a say in how much runs at once."""
         self.graph, self.request, self.options = graph, request, options
         self.clock, self.workspace, self.traces, self.store = clock, workspace, traces, store
-        self.executor, self.installed, self.sources, self.crew = executor, installed, sources, crew
+        self.executor, self.installed, self.crew = executor, installed, crew
         self.lists = lists
         self.board = Board(graph, closure(graph, request.actions), request.actions)
         self.ledger = Ledger(traces, store, workspace=workspace, clock=clock)
@@ -120,14 +115,14 @@ class Build:
         self.pauses: list[tuple[float, str]] = []
         self.results: dict[str, Trace] = {}
         self.priority: dict[str, float] = {}
-        self.outdated: dict[tuple[Reason, ...], list[str]] = {}
+        self.outdated = Outdated(installed, self.ledger)
         self.attempts_made = 0
         self.saved = 0.0
         self.stopping = False
         self.signal: int | None = None
-        self.observed: dict[str, Observation] = {}
+        self.asking = Asking(sources, content=request.exact)
         looked = survey(clock, workspace, traces=traces, store=store, installed=installed, sources=sources)
-        self.snapshot = replace(looked, observe=self._observation)
+        self.snapshot = replace(looked, observe=self.asking.heard)
 
     # The loop: judge what is ready, start what has room, hear what comes.
 
@@ -156,8 +151,8 @@ class Build:
             yield from self.ledger.commit(only_due=True)
         for name in board.unfinished():
             yield from self._finish(name, Outcome.CANCELLED, detail=mishaps.not_started(self.signal is not None))
-        for changes, names in self.outdated.items():
-            yield Warned(self.clock.now(), "", mishaps.other_packages(names, changes))
+        for text in self.outdated.warnings():
+            yield Warned(self.clock.now(), "", text)
         yield from self.ledger.commit()
         yield summary(
             self.board,
@@ -178,7 +173,7 @@ class Build:
 
     def _abandon(self) -> None:
         """Kill what runs still: the machine broke, or nobody listens any more."""
-        self.sources.cancel()
+        self.asking.cancel()
         for name in self.busy:
             self._cancel(name, kill=True)
         end = self.clock.monotonic() + LONGEST_END
@@ -231,29 +226,10 @@ class Build:
         elif not self.stopping:
             yield from self._hold(name)
 
-    def _observation(self, action: Action, content: bool) -> Observation:
-        """What the validator said in this build. Raises NotAsked: asking may take long, so the loop does not wait."""
-        if action.id not in self.observed:
-            raise NotAsked
-        return self.observed[action.id]
-
     def _ask(self, action: Action) -> None:
         self.board.to(action.id, State.ASKING)
         self.busy.add(action.id)
-        self.crew.submit(action.id, lambda: self.sources.observe(action, content=self.request.exact))
-
-    def _before_and_after(self, action: Action) -> Callable[[bool], Observation] | None:
-        """Asks the validator around a run; what was heard in this build before its first attempt is not asked again."""
-        if not action.policy.validity.asks:
-            return None
-        known = self.observed.get(action.id) if self.board[action.id].attempts == 1 else None
-
-        def observe(before: bool) -> Observation:
-            if before and known is not None:
-                return known
-            return self.sources.observe(action, content=self.request.exact)
-
-        return observe
+        self.crew.submit(action.id, lambda: self.asking.ask(action))
 
     def _hold(self, name: str) -> Iterator[Event]:
         """Judged stale: stand in line, or wait for the phonies that come before."""
@@ -307,17 +283,8 @@ class Build:
             yield Warned(self.clock.now(), name, mishaps.stale(decision.reasons))
         self.results[name] = result
         self.saved += result.seconds
-        self._compare_packages(name, result)
+        self.outdated.look(name, result)
         yield from self._finish(name, outcome, settled=_settled(result), saved=result.seconds, metrics=result.metrics)
-
-    def _compare_packages(self, name: str, result: Trace) -> None:
-        """Note which packages of a result that stands have changed, if the user was not told before."""
-        changes = tuple(changed_packages(self.installed.now, result)) if result.packages else ()
-        if changes:
-            text = " ".join((result.run, *(f"{r.subject}={r.new}" for r in changes)))
-            if self.traces.warned(name) != text:
-                self.ledger.warn(name, text)
-                self.outdated.setdefault(changes, []).append(name)
 
     def _queue(self, name: str) -> None:
         claimed = claim(self.graph.actions[name], self.totals)
@@ -379,7 +346,7 @@ class Build:
         yield TargetStarted(
             self.clock.now(), action.target, name, decision.reasons, standing.attempts, job.log if job else None
         )
-        observe = self._before_and_after(action)
+        observe = self.asking.around(action, first=standing.attempts == 1)
         if action.policy.keep:
             self.ledger.fail(self._failure(name, "started", None))
             yield from self.ledger.commit()
@@ -420,7 +387,7 @@ class Build:
                 yield from self._attempted(name, done)
             case Done(name, Observation() as said):
                 self.busy.discard(name)
-                self.observed[name] = said
+                self.asking.hear(name, said)
                 self.board.to(name, State.READY)
             case Done(name, _):
                 yield from self._restored(name)
@@ -479,7 +446,7 @@ class Build:
                 yield from self._fail(name, Outcome.FAILED, detail, done)
                 return
             yield Warned(self.clock.now(), name, detail)
-        if done.succeeded and (cycle := self._closed_cycle(name, done.discovered)):
+        if done.succeeded and (cycle := closed_cycle(name, done.discovered, self.graph)):
             self.workspace.put_back(standing.job_id)
             yield from self._fail(name, Outcome.FAILED, cycle, done)
         elif done.succeeded:
@@ -493,56 +460,31 @@ class Build:
             yield from self._fail(name, Outcome.CANCELLED, mishaps.cancelled(), done)
         elif self._may_retry(action, standing.attempts, done):
             pause = action.policy.retries.delay * action.policy.retries.backoff ** (standing.attempts - 1)
-            yield Warned(self.clock.now(), name, mishaps.tried_again(self._mishap(action, done), pause))
+            yield Warned(self.clock.now(), name, mishaps.tried_again(mishap(action, done), pause))
             self.pauses.append((self.clock.monotonic() + pause, name))
+        elif (stale := self._covering(name, done)) is not None:
+            standing.decision = stale
+            self._restore(name, stale)
         else:
-            if (covering := self._covering(name, done)) is not None:
-                standing.decision = covering
-                self._restore(name, covering)
-                return
-            timed_out = ended is not None and ended.how is How.TIMED_OUT
-            outcome = Outcome.TIMED_OUT if timed_out else Outcome.FAILED
-            yield from self._fail(name, outcome, self._mishap(action, done), done)
+            yield from self._fail(name, outcome_of(done), mishap(action, done), done)
 
     def _covering(self, name: str, done: Attempted) -> Decision | None:
-        """That the last good result goes on in the place of a refresh that failed, if it may."""
         standing = self.board[name]
         evidence, decision = standing.evidence, standing.decision
         assert evidence is not None and decision is not None, "only what was judged is attempted"
-        if evidence.last is None or not {reason.code for reason in decision.reasons} <= REFRESHING:
-            return None
-        reason = covered(evidence, evidence.last)
-        if reason is None:
-            return None
-        told = replace(reason, note=self._mishap(self.graph.actions[name], done))
-        return replace(decision, verb=Verb.RESTORE, reasons=(told,), result=evidence.last)
+        return covering(self.graph.actions[name], evidence, decision, done)
 
     def _may_retry(self, action: Action, attempts: int, done: Attempted) -> bool:
         times = action.policy.retries.times if self.options.retries is None else self.options.retries
         debugged = action.id == self.options.foreground
         return done.ended is not None and attempts <= times and not self.stopping and not debugged
 
-    def _mishap(self, action: Action, done: Attempted) -> str:
-        if done.missing:
-            return mishaps.not_created(done.missing)
-        if done.error is not None or done.ended is None:
-            return done.error or mishaps.cancelled()
-        return mishaps.ended_badly(done.ended, action.policy.timeout)
-
-    def _closed_cycle(self, name: str, discovered: Mapping[str, Digest]) -> str | None:
-        """A file that the step loads and that is made from the step's own outputs."""
-        for path in discovered:
-            maker = owner_of(self.graph, path)
-            if maker is not None and maker != name and name in closure(self.graph, [maker]):
-                return mishaps.loops(path, maker)
-        return None
-
     def _interrupt(self, signal: int) -> Iterator[Event]:
         """The first signal ends what runs, the second kills it."""
         again = self.signal is not None
         self.signal = self.signal or signal
         self._stop()
-        self.sources.cancel()
+        self.asking.cancel()
         for name in self.busy:
             self._cancel(name, kill=again)
         yield Warned(self.clock.now(), "", mishaps.interrupting(sorted(self.busy), again=again))
@@ -555,35 +497,9 @@ class Build:
         assert evidence is not None and decision is not None and ended is not None, "a success was judged and ran"
         if done.store_trouble:
             self.ledger.without_store(done.store_trouble)
-        if done.read:
-            yield Warned(self.clock.now(), name, mishaps.discovered(done.read))
-        if done.own:
-            yield Warned(self.clock.now(), name, mishaps.own_data(done.own))
-        for path in done.discovered:
-            maker = owner_of(self.graph, path)
-            if maker is not None and maker not in action.upstream:
-                yield Warned(self.clock.now(), name, mishaps.undeclared(path, maker))
-        if isinstance(action.command, Select) and ended.detail:
-            yield Warned(self.clock.now(), name, ended.detail)
-        now = self.clock.now()
-        trace = Trace(
-            action=name,
-            recipe=action.recipe,
-            facts=action.facts,
-            inputs=tuple((path, version) for path, version in evidence.inputs if isinstance(version, str)),
-            discovered=tuple(done.discovered.items()),
-            outputs=done.products,
-            started=now - ended.seconds,
-            ended=now,
-            seconds=ended.seconds,
-            run=self.options.run,
-            reasons=decision.reasons,
-            metrics=done.metrics,
-            origin=self.options.origin,
-            read=done.read,
-            packages=done.packages,
-            baseline=done.baseline,
-        )
+        for text in remarks(action, done, self.graph):
+            yield Warned(self.clock.now(), name, text)
+        trace = trace_of(action, evidence, decision, done, now=self.clock.now(), options=self.options)
         if evidence.latest is None:
             yield from self._spare(name, standing.job_id, done)
         trace = self.results[name] = self.ledger.record(trace, job=standing.job_id)
