@@ -117,8 +117,8 @@ MUTATIONS: Sequence[Mutation] = (
     ),
     Mutation(
         "changed packages are warned of each time",
-        BUILD,
-        "if self.traces.warned(name) != text:",
+        "running/outdated.py",
+        "if self._ledger.traces.warned(name) != text:",
         "if text:",
         CASE + "elsewhere_a_changed_package_is_warned_of_once",
     ),

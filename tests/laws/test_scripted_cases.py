@@ -285,7 +285,7 @@ def test_the_order_of_inputs_counts() -> None:
     world = World((Step(name="a", refs=(S0, S1), divisor=1),))
     world.build()
     first = world.jobs[-1]
-    world.design = (Step(name="a", refs=(S1, S0), divisor=1),)
+    world.declared = (Step(name="a", refs=(S1, S0), divisor=1),)
     assert world.build().reasons("a") == {("recipe-changed", "inputs")}
     for job, paths in ((first, ["data/s0", "data/s1"]), (world.jobs[-1], ["data/s1", "data/s0"])):
         assert isinstance(job.order, FunctionCall)
