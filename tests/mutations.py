@@ -44,10 +44,14 @@ CUT = "test_order.py::test_law_20_interruption"
 EXACT_KEY = "test_memory.py::test_law_22_exact_key"
 ACCEPTED = "test_accept.py::test_what_is_accepted_is_the_result_of_the_present_recipe"
 UPSTREAM = "test_accept.py::test_nothing_is_accepted_upon_what_is_not_up_to_date"
+NEW_ITEMS = "test_lists.py::test_new_and_changed_items_alone_run_and_what_vanished_goes"
+LIST_CHANGES = "test_lists.py::test_a_plan_promises_nothing_of_a_set_that_may_change"
+LIST_BRACKET = "test_lists.py::test_law_4_bracket_with_lists"
 CASE = "test_scripted_cases.py::test_"
 
 JUDGE, CONTENT = "planning/judge.py", "planning/rebuild/content.py"
 STRUCTURE, EVIDENCE = "planning/rebuild/structure.py", "planning/evidence.py"
+LISTS = "planning/lists.py"
 PLAN, SCHEDULE, SELECTION = "planning/plan.py", "planning/schedule.py", "planning/selection.py"
 BOARD, BUILD, LEDGER, ATTEMPT = "running/board.py", "running/build.py", "running/ledger.py", "running/attempt.py"
 FACT, MEMORY, ACCEPT = "model/fact.py", "stores/memory.py", "running/accept.py"
@@ -98,7 +102,11 @@ MUTATIONS: Sequence[Mutation] = (
     ),
     Mutation("a changed input is none", CONTENT, "elif version != before[path]:", "elif False:", CUES),
     Mutation(
-        "a vanished input is none", CONTENT, "if path not in now and not any(", "if path in now and not any(", CUES
+        "a vanished input is none",
+        CONTENT,
+        "if path not in now and not evidence.lists and not any(",
+        "if path in now and not evidence.lists and not any(",
+        CUES,
     ),
     Mutation("changed code is none", CONTENT, "elif version != digest:", "elif version is MISSING:", CLEAN),
     Mutation(
@@ -242,8 +250,8 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "order-only needs are not waited for",
         BOARD,
-        "if not (graph.actions[need].is_phony and need in action.after):",
-        "if need not in action.after:",
+        "if self.graph.actions[need].is_phony and need in action.after:",
+        "if need in action.after:",
         FAILURE,
     ),
     Mutation(
@@ -345,6 +353,48 @@ MUTATIONS: Sequence[Mutation] = (
         "newest_first = reversed(self._results.get(recipe, ()))",
         "newest_first = self._results.get(recipe, ())",
         EXACT_KEY,
+    ),
+    Mutation(
+        "a list is never made anew",
+        BUILD,
+        "        if doubts(action, self.graph, self.board.settled):",
+        "        if not doubts(action, self.graph, self.board.settled):",
+        NEW_ITEMS,
+    ),
+    Mutation(
+        "a list of other content is the same list",
+        LISTS,
+        "if maker not in settled or settled[maker].outputs.get(path) != digest:",
+        "if maker not in settled:",
+        NEW_ITEMS,
+    ),
+    Mutation(
+        "a list is read once and for all",
+        "running/lists.py",
+        "self._told.pop(target, {}), self._known",
+        "self._told.get(target, {}), self._known",
+        NEW_ITEMS,
+    ),
+    Mutation(
+        "an instance that may vanish is promised",
+        PLAN,
+        "            decision = _perhaps(decision, decisions[listing])\n",
+        "            pass\n",
+        LIST_BRACKET,
+    ),
+    Mutation(
+        "inputs of a list that may change are gone for certain",
+        CONTENT,
+        "if path not in now and not evidence.lists and not any(",
+        "if path not in now and not any(",
+        LIST_CHANGES,
+    ),
+    Mutation(
+        "a consumer does not wait for instances that came",
+        BOARD,
+        "            if standing.state in (State.WAITING, State.DORMANT, State.READY):",
+        "            if not standing.unmet and standing.state in (State.WAITING, State.DORMANT, State.READY):",
+        NEW_ITEMS,
     ),
 )
 

@@ -301,12 +301,13 @@ class _Builder:
         base = {**common.listed, **common.written}
         shared: tuple[Mapping[str, Value], list[Fact]] | None = None
         lists = resolver.lists(name)
+        unlisted = {i.listed.id for i in self.instances.values() if i.listed is not None and not i.listed.complete}
         if known.listed is not None:
             lists = tuple(dict.fromkeys((known.listed.id, *lists)))
             actions[known.listed.id] = _standing_for(name, known.listed, table.on_error)
         for place, (instance, keys) in enumerate(zip(known.ids, known.keys, strict=True)):
             outputs = self.outputs.get(instance, _NO_OUTPUTS)
-            flawed = name in resolver.flawed
+            flawed = name in resolver.flawed or any(listing in unlisted for listing in lists)
             self._check(common, table, instance, keys, None if flawed else resolved[place].inputs, outputs)
             command, inputs, asked, code = self._command(
                 common, table, place, instance, keys, resolved[place], resolver

@@ -42,7 +42,9 @@ def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
         settled[name] = outlook(action, decision)
     for name in reversed(order):
         if graph.actions[name].is_phony and (verb := _phony_verb(name, graph, order, request, decisions)):
-            decisions[name] = Decision(name, verb, (Reason(Code.ALWAYS),))
+            listing = graph.targets[graph.actions[name].target].listing
+            decision = Decision(name, verb, (Reason(Code.ALWAYS),))
+            decisions[name] = _perhaps(decision, decisions[listing]) if listing in decisions else decision
     expected = {}
     for name in order:
         if name in decisions and (latest := snapshot.memory.latest(name)):

@@ -165,3 +165,27 @@ def test_a_chain_of_two_lists() -> None:
         next(s for s in world.design if s.name == "c").ids()
     )
     assert not world.build().ran
+
+
+def test_a_plan_promises_nothing_of_a_set_that_may_change() -> None:
+    """What was made from more than is listed now may get just that again."""
+    world = World(TWO)
+    world.edit("data/s0", 2)
+    world.build()
+    world.edit("data/s0", 3)
+    world.broken.add("c")
+    assert world.build().with_(Outcome.FAILED) == {"c"}
+    world.repair()
+    world.edit("data/s0", 2)
+    assert world.plan().decisions["c"].verb is Verb.MAYBE
+    assert "c" in world.build().with_(Outcome.SKIPPED)
+
+
+def test_what_is_forced_and_may_vanish_is_not_certain() -> None:
+    world = World(TWO)
+    world.edit("data/s0", 2)
+    world.build()
+    world.edit("data/s0", 3)
+    planned = world.plan(forced=("b@k=0", "b@k=2")).decisions
+    assert planned["b@k=0"].verb is planned["b@k=2"].verb is Verb.MAYBE
+    assert world.build(forced=("b@k=0", "b@k=2")).ran == {"a", "b@k=0", "c"}

@@ -163,6 +163,13 @@ def test_what_is_pinned_and_not_there_is_wrong_only_when_all_is_known():
     assert ":train.model@shard=shards/b: no instance of train matches one" in said
 
 
+def test_what_is_asked_of_a_list_is_checked_when_it_is_known():
+    text = BEHIND + '[target.all]\nrun = "x {inputs[1]}"\noutputs = ["o"]\ninputs = [":train"]\n'
+    assert graph_of(text).actions["all"].upstream == ("train@shard=?",)
+    assert graph_of(text, recorded={"shards/": ["a", "b"]})
+    assert "{inputs[1]}: there is no item 1" in attempt(text, recorded={"shards/": ["a"]})[1]
+
+
 def test_an_empty_list_has_keys_and_no_instances():
     graph = graph_of(
         BEHIND + '[target.all]\nrun = "x"\noutputs = ["o"]\ninputs = [":train"]\n', recorded={"shards/": []}
