@@ -122,11 +122,13 @@ class Teller:
         self._live.__enter__()
         self._live.take(event)
 
-    def _last_lines(self, path: str) -> Sequence[str]:
+    def _last_lines(self, path: str) -> Sequence[str] | None:
         try:
             return tail(os.path.join(self._root, path), LINES_OF_LOG)
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            return (f"the log cannot be read: {error}",)
+            return (f"its log cannot be read: {error.filename}: {error.strerror}",)
 
 
 def follow(

@@ -28,7 +28,8 @@ class BuildLock:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StateTrouble(f"cannot lock {self.path}: {error.strerror}: make its folder writable") from error
+            mend = "make room there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "make its folder writable"
+            raise StateTrouble(f"cannot lock {self.path}: {error.strerror}: {mend}") from error
         try:
             told = False
             while not self._take(descriptor):

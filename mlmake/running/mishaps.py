@@ -115,7 +115,7 @@ def spared(places: Sequence[str]) -> str:
 
 def not_spared(error: OSError) -> str:
     """It could not be kept for good."""
-    return f"what lay at its outputs before it was first built could not be kept: {error}"
+    return f"what lay at its outputs before it was first built could not be kept: {_cause(error)}"
 
 
 def blocked_by(names: Sequence[str]) -> str:
@@ -151,6 +151,11 @@ def unreadable_outputs(error: OSError) -> str:
 def unprepared(error: Exception) -> str:
     """Previous outputs cannot be moved out of the way."""
     return f"its outputs cannot be prepared: {_cause(error)}"
+
+
+def unwritten(error: Exception) -> str:
+    """The manifest of a selection cannot be put in its place."""
+    return f"its manifest cannot be written: {_cause(error)}"
 
 
 def cancelled() -> str:

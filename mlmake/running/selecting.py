@@ -7,6 +7,7 @@ from mlmake.model.job import Ended, How
 from mlmake.model.trace import Trace
 from mlmake.planning.selection import NothingToSelect, choose, enter
 from mlmake.ports import Clock, OutsideProject, Workspace
+from mlmake.running import mishaps
 
 
 def selecting(
@@ -28,7 +29,7 @@ def selecting(
         try:
             workspace.write(action.outputs[0].path, choice.manifest)
         except (OutsideProject, OSError) as error:
-            return Ended(How.NOT_STARTED, None, clock.monotonic() - begun, detail=str(error))
+            return Ended(How.NOT_STARTED, None, clock.monotonic() - begun, detail=mishaps.unwritten(error))
         return Ended(How.EXITED, 0, clock.monotonic() - begun, detail=detail)
 
     return execute, choice.losers

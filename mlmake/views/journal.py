@@ -43,7 +43,7 @@ class Journal:
                 self._open()
                 self._write(event)
         except OSError as error:
-            self.trouble = f"the events of this run are not kept: {error}"
+            self.trouble = _lost(error)
             self.close()
 
     def _open(self) -> None:
@@ -83,13 +83,18 @@ class Journal:
             if file:
                 file.close()
         except OSError as error:
-            self.trouble = self.trouble or f"the events of this run are not kept: {error}"
+            self.trouble = self.trouble or _lost(error)
 
     def __enter__(self) -> "Journal":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _lost(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"the events of this run are not kept: {place}{error.strerror}"
 
 
 def _is_idle(event: Event) -> bool:

@@ -21,8 +21,8 @@ from mlmake.planning.explain import sentences
 from mlmake.views.idle import idle_line
 from mlmake.views.screen import Screen, columns, cut, printable, wrapped
 
-Tail = Callable[[str], Sequence[str]]
-"""Gives the last lines of the log at a path."""
+Tail = Callable[[str], Sequence[str] | None]
+"""Gives the last lines of the log at a path; none if there is none: the step was never started."""
 
 MARKS = {
     Outcome.RAN: ("✓", "+", "good"),
@@ -130,8 +130,8 @@ class Plain:
             parts = [part for part in parts if part not in facts]
             below = [*(f"    {part}" for part in wrapped(", ".join(facts), width, lead=4)), *below]
         lines = ["  ".join(parts), *below]
-        if bad and event.log:
-            lines += [f"  | {printable(line)}" for line in self._tail(event.log)]
+        if bad and event.log and (last := self._tail(event.log)) is not None:
+            lines += [f"  | {printable(line)}" for line in last]
             lines.append(f"  log: {printable(event.log)}")
         return lines
 

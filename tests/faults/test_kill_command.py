@@ -4,6 +4,7 @@ import itertools
 import json
 import platform
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -129,6 +130,7 @@ def die(project, what, where, told):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     no_trace(done.stdout + done.stderr)
+    assert "[Errno" not in done.stderr, done.stderr
     return done, json.loads(told.read_text())
 
 
@@ -164,6 +166,34 @@ def test_row_2_a_fault_at_a_change_of_the_disk_heals(scene, tmp_path, kind, what
         _, met = die(project, what, f"1 {place}", tmp_path / "told")
         assert met == place
         project.heals(kept=kept)
+
+
+SAID = {
+    "open .mlmake/lock": "mlmake: cannot lock {root}/.mlmake/lock: No space left on device: make room there",
+    "rename build/a.txt → .mlmake/aside/N-N":
+        "✗ failed     split  0.0 s  its outputs cannot be prepared: {root}/build/a.txt: No space left on device",
+    "open .mlmake/runs/RUN/logs/split.log":
+        "✗ failed     split  0.0 s  {root}/.mlmake/runs/RUN/logs/split.log: the log cannot be written: "
+        "No space left on device; free the disk or mend the permissions",
+    "mkdir .mlmake/aside/stage-N-N":
+        "✗ failed     best  0.0 s  its manifest cannot be written: {root}/.mlmake/aside/stage-N-N: "
+        "No space left on device",
+    "open .mlmake/runs/RUN/events.jsonl":
+        "warning: the events of this run are not kept: {root}/.mlmake/runs/RUN/events.jsonl: No space left on device",
+    "write .mlmake/cache/tmp/H-N-N":
+        "warning: the build goes on without keeping results in the store: disk full at {root}/.mlmake/cache: "
+        "make room or move the store with MLMAKE_CACHE_DIR",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", SAID)
+def test_what_the_disk_refuses_is_said_with_its_place_and_cause(scene, tmp_path, place):
+    project = scene("edit", "said")
+    done, met = die(project, "ENOSPC", f"1 {place}", tmp_path / "told")
+    assert met == place
+    said = [line.replace(str(project.root), "{root}") for line in done.stderr.splitlines() if not line.startswith("✓")]
+    said = [re.sub(r"stage-\d+-\d+", "stage-N-N", re.sub(r"runs/[^/]+", "runs/RUN", line)) for line in said]
+    assert [line for line in said if not re.match(r"\d|○ blocked", line)] == [SAID[place]]
 
 
 @pytest.mark.slow
