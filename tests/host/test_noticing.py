@@ -31,7 +31,12 @@ def test_no_instance_and_no_watch_are_told():
 
 def test_a_kernel_that_tells_nothing_is_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(noticing, "WAIT", 0.05)
-    monkeypatch.setattr(noticing, "_stir", lambda place: 0x40000000)
+
+    def opened_only(place):
+        os.close(os.open(place, os.O_RDONLY))
+        return 0x100  # a new file was made, it says
+
+    monkeypatch.setattr(noticing, "_stir", opened_only)
     assert noticing.events(str(tmp_path)).severity is Severity.WARNING
 
 

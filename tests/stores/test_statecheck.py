@@ -13,6 +13,7 @@ from mlmake.model.digest import Stamp, digest_of
 from mlmake.model.finding import Severity
 from mlmake.ports import Stamped
 from mlmake.stores import statecheck
+from mlmake.stores.codec import pack
 from mlmake.stores.lmdb import open_state
 
 STAMPED = Stamped(Stamp(1, 2, 3, 4, 5), digest_of("x"), 6)
@@ -106,6 +107,19 @@ def test_a_damaged_state_is_told_and_left_alone(folder, spoil):
     assert findings["state-file"].what.startswith("the state is damaged")
     assert findings["state-file"].mend == "mlmake build"
     assert contents is None
+
+
+def test_damage_where_nobody_has_looked_yet_is_found(folder):
+    path = os.path.join(folder, "data.mdb")
+    with open(path, "rb") as file:
+        data = file.read()
+    # The only stamp: it is read when its file is looked at, and not before.
+    place = data.rindex(pack(STAMPED)) // 4096 * 4096
+    with open(path, "r+b") as file:
+        file.seek(place)
+        file.write(bytes(4096))
+    findings, _ = looked(folder)
+    assert findings["state-file"].what == "the state is damaged: its pages do not fit together"
 
 
 def test_a_state_that_kills_who_reads_it_is_damaged(folder, monkeypatch):
