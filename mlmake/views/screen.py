@@ -114,9 +114,10 @@ def columns(text: str) -> int:
     if text.isascii():
         return len(text)
     # Wanted for texts beyond ASCII only.
-    from unicodedata import combining, east_asian_width  # noqa: PLC0415
+    from unicodedata import category, east_asian_width  # noqa: PLC0415
 
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+    # Marks that enclose or choose a form combine too, and have no combining class.
+    return sum(0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _escaped(c: str) -> str:

@@ -61,6 +61,8 @@ def test_names_are_harmless(text, shown):
 def test_columns_and_cuts_count_wide_characters_twice():
     assert columns("漢字a") == 5
     assert columns("e\u0301") == 1
+    assert columns("1\ufe0f\u20e3") == 1
+    assert columns("🎉") == 2
     assert cut("漢字漢字", 5) == "漢字…"
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "ab…"
