@@ -12,7 +12,10 @@ from mlmake.views.jsonl import encoded
 
 @command("doctor")
 def doctor(settings: Settings) -> int:
-    """Check the machine and the state, each finding with its mend; nothing is changed."""
+    """Check the machine and the state; nothing is changed.
+
+    Each finding says why it matters and how to mend it.
+    """
     # Slow: everything that is looked into.
     from mlmake.doctor import examine  # noqa: PLC0415
     from mlmake.reading import Choices, Usage  # noqa: PLC0415
