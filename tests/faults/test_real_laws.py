@@ -21,7 +21,7 @@ from aftermath import Project, differences, end, listed, no_trace
 from blake3 import blake3
 from hypothesis import HealthCheck, Phase, currently_in_test_context, event, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from real_pipelines import (
     KINDS,
     LIB,
@@ -49,6 +49,20 @@ COUNTS = Counter()
 
 numbers = st.integers(0, 1000)
 picks = st.integers(0, 30)
+
+
+OPERATIONS = {}
+"""What may happen, by name: how, when it can, and what is drawn for it."""
+
+
+def operation(needs=lambda machine: True, **drawn):
+    """Make a method one of the operations."""
+
+    def note(method):
+        OPERATIONS[method.__name__] = method, needs, st.fixed_dictionaries(drawn)
+        return method
+
+    return note
 
 
 def pick(choices, number):
@@ -230,26 +244,34 @@ class RealCommand(RuleBasedStateMachine):
         assert project.files() == before, "planning changed files"
         return {row["instance"]: row["decision"] for row in json.loads(said.out)["targets"]}
 
+    @rule(data=st.data())
+    def anything(self, data):
+        """One operation, each as likely as any other: rules of their own would come in few kinds an example."""
+        fitting = [name for name, (_, needs, _) in OPERATIONS.items() if needs(self)]
+        name = data.draw(st.sampled_from(fitting), label="operation")
+        do, _, drawn = OPERATIONS[name]
+        do(self, **data.draw(drawn, label=name))
+
     # What users do to their files.
 
     def put(self, path, text):
         self.past.setdefault(path, []).append(self.project.mine.get(path, b""))
         self.project.put(path, text)
 
-    @rule(path=st.sampled_from(SOURCES), text=st.sampled_from(TEXTS), here=st.booleans(), clean=numbers)
+    @operation(path=st.sampled_from(SOURCES), text=st.sampled_from(TEXTS), here=st.booleans(), clean=numbers)
     def edit(self, path, text, here, clean):
         self.count("edit")
         self.put(path, text)
         self.settle(here, clean % 12 == 0)
 
-    @rule(number=picks, word=st.sampled_from(WORDS), here=st.booleans())
+    @operation(number=picks, word=st.sampled_from(WORDS), here=st.booleans())
     def edit_code(self, number, word, here):
         self.count("edit code")
         path, text = ((TOOL, tool), (LIB, lib))[number % 2]
         self.put(path, text(word))
         self.settle(here)
 
-    @rule(path=st.sampled_from(SOURCES), here=st.booleans())
+    @operation(path=st.sampled_from(SOURCES), here=st.booleans())
     def edit_same_size_and_time(self, path, here):
         self.count("edit of equal size and time")
         place, old = self.project.root / path, self.project.mine[path]
@@ -260,15 +282,14 @@ class RealCommand(RuleBasedStateMachine):
         self.project.mine[path] = new
         self.settle(here)
 
-    @rule(number=picks, when=st.sampled_from([0, 1_000_000_000, 4_000_000_000, None]), here=st.booleans())
+    @operation(number=picks, when=st.sampled_from([0, 1_000_000_000, 4_000_000_000, None]), here=st.booleans())
     def touch(self, number, when, here):
         self.count("touch")
         path = pick(sorted(self.project.mine), number)
         os.utime(self.project.root / path, None if when is None else (when, when))
         self.settle(here)
 
-    @precondition(lambda self: self.past)
-    @rule(number=picks, which=picks, here=st.booleans())
+    @operation(needs=lambda self: self.past, number=picks, which=picks, here=st.booleans())
     def revert(self, number, which, here):
         self.count("revert")
         path = pick(sorted(self.past), number)
@@ -276,7 +297,7 @@ class RealCommand(RuleBasedStateMachine):
             self.project.put(path, pick(self.past[path], which))
         self.settle(here)
 
-    @rule(path=st.sampled_from(MORE), text=st.sampled_from(TEXTS), here=st.booleans())
+    @operation(path=st.sampled_from(MORE), text=st.sampled_from(TEXTS), here=st.booleans())
     def add_or_remove_a_file(self, path, text, here):
         if path in self.project.mine:
             self.count("remove a source")
@@ -290,7 +311,7 @@ class RealCommand(RuleBasedStateMachine):
     def built(self):
         return sorted(p for p, data in self.project.files().items() if p.startswith("build/") and data is not None)
 
-    @rule(number=picks, what=st.sampled_from(["file", "parent", "all"]), here=st.booleans())
+    @operation(number=picks, what=st.sampled_from(["file", "parent", "all"]), here=st.booleans())
     def delete(self, number, what, here):
         self.count("delete")
         files = self.built()
@@ -302,7 +323,7 @@ class RealCommand(RuleBasedStateMachine):
                 shutil.rmtree(place.parent if what == "parent" else self.project.root / "build")
         self.settle(here)
 
-    @rule(number=picks, how=st.sampled_from(["append", "empty", "flip", "folder", "link"]), here=st.booleans())
+    @operation(number=picks, how=st.sampled_from(["append", "empty", "flip", "folder", "link"]), here=st.booleans())
     def tamper(self, number, how, here):
         self.count("tamper")
         files = self.built()
@@ -328,7 +349,7 @@ class RealCommand(RuleBasedStateMachine):
 
     # What users do to their Mlfile.
 
-    @rule(which=st.integers(0, 1), value=st.integers(0, 2), here=st.booleans(), clean=numbers)
+    @operation(which=st.integers(0, 1), value=st.integers(0, 2), here=st.booleans(), clean=numbers)
     def change_a_parameter(self, which, value, here, clean):
         self.count("change a parameter")
         params = list(self.design.params)
@@ -337,7 +358,7 @@ class RealCommand(RuleBasedStateMachine):
         self.write()
         self.settle(here, clean % 12 == 0)
 
-    @rule(which=st.integers(0, 1), value=st.integers(0, 2), here=st.booleans())
+    @operation(which=st.integers(0, 1), value=st.integers(0, 2), here=st.booleans())
     def try_a_parameter(self, which, value, here):
         """With `--set` another world is built; without it the own one must come back."""
         self.count("try a parameter with --set")
@@ -348,22 +369,28 @@ class RealCommand(RuleBasedStateMachine):
         self.compare(through_links(self.project), other, "not as --set says")
         self.settle(here)
 
-    @rule(number=numbers, here=st.booleans())
+    @operation(number=numbers, here=st.booleans())
     def respell(self, number, here):
         self.count("respell the Mlfile")
         self.design = replace(self.design, spelling=number)
         self.write()
         self.settle(here)
 
-    @precondition(lambda self: len(self.design.steps) < MOST_STEPS)
-    @rule(kind=picks, a=picks, b=picks, here=st.booleans(), clean=numbers)
+    @operation(
+        needs=lambda self: len(self.design.steps) < MOST_STEPS,
+        kind=picks,
+        a=picks,
+        b=picks,
+        here=st.booleans(),
+        clean=numbers,
+    )
     def add_a_target(self, kind, a, b, here, clean):
         self.count("add a target")
         self.add(kind, a, b)
         self.write()
         self.settle(here, clean % 4 == 0)
 
-    @rule(number=picks, here=st.booleans())
+    @operation(number=picks, here=st.booleans())
     def remove_a_target(self, number, here):
         unused = [step for step in self.design.steps if not self.design.used(step.name)]
         if len(self.design.steps) > 1 and unused:
@@ -375,8 +402,7 @@ class RealCommand(RuleBasedStateMachine):
             self.write()
         self.settle(here)
 
-    @precondition(lambda self: self.gone)
-    @rule(number=picks, here=st.booleans())
+    @operation(needs=lambda self: self.gone, number=picks, here=st.booleans())
     def bring_a_target_back(self, number, here):
         back = pick(self.gone, number)
         there = {step.name for step in self.design.steps}
@@ -386,7 +412,7 @@ class RealCommand(RuleBasedStateMachine):
             self.write()
         self.settle(here)
 
-    @rule(number=picks, here=st.booleans())
+    @operation(number=picks, here=st.booleans())
     def change_a_command(self, number, here):
         changes = {"cat": "some", "some": "cat"}
         steps = [step for step in self.design.steps if step.kind in changes or len(step.refs) > 1]
@@ -398,7 +424,7 @@ class RealCommand(RuleBasedStateMachine):
             self.write()
         self.settle(here)
 
-    @rule(number=picks, key=st.sampled_from("abc"), here=st.booleans())
+    @operation(number=picks, key=st.sampled_from("abc"), here=st.booleans())
     def add_or_remove_an_instance(self, number, key, here):
         fans = [step for step in self.design.steps if step.keys]
         if fans:
@@ -420,7 +446,7 @@ class RealCommand(RuleBasedStateMachine):
 
     # What becomes of mlmake's own.
 
-    @rule(what=st.sampled_from(["state", "cache", ".", "runs", "aside", "state/clean"]), here=st.booleans())
+    @operation(what=st.sampled_from(["state", "cache", ".", "runs", "aside", "state/clean"]), here=st.booleans())
     def wipe(self, what, here):
         self.count(f"wipe {what}")
         place = self.project.state_dir / what
@@ -433,7 +459,7 @@ class RealCommand(RuleBasedStateMachine):
             self.lossy = True
         self.settle(here)
 
-    @rule(how=st.sampled_from(["half", "zeros", "garbage", "empty", "lock"]), here=st.booleans())
+    @operation(how=st.sampled_from(["half", "zeros", "garbage", "empty", "lock"]), here=st.booleans())
     def damage_the_state(self, how, here):
         place = self.project.state_dir / "state" / ("lock.mdb" if how == "lock" else "data.mdb")
         if place.exists():
@@ -454,7 +480,7 @@ class RealCommand(RuleBasedStateMachine):
                     place.write_bytes(b"\xff" * 64)
         self.settle(here)
 
-    @rule(number=picks, how=st.sampled_from(["lose", "flip", "cut"]), here=st.booleans())
+    @operation(number=picks, how=st.sampled_from(["lose", "flip", "cut"]), here=st.booleans())
     def damage_an_object(self, number, how, here):
         objects = sorted(p for p in (self.project.store / "objects").rglob("*") if p.is_file())
         if objects:
@@ -472,7 +498,7 @@ class RealCommand(RuleBasedStateMachine):
 
     # Builds of other kinds.
 
-    @rule(
+    @operation(
         number=picks,
         words=st.sampled_from(["-k", "--no-cache", "--rehash", "-j4", "--exact", "-v"]),
         here=st.booleans(),
@@ -483,7 +509,7 @@ class RealCommand(RuleBasedStateMachine):
         self.project.build(words, name)
         self.settle(here)
 
-    @rule(number=picks, everything=st.booleans(), here=st.booleans())
+    @operation(number=picks, everything=st.booleans(), here=st.booleans())
     def force(self, number, everything, here):
         self.count("force")
         name = pick(sorted(self.made), number)
@@ -493,7 +519,7 @@ class RealCommand(RuleBasedStateMachine):
         self.lossy = self.lossy and (self.spoiled or not everything)
         self.settle(here)
 
-    @rule(number=picks, here=st.booleans())
+    @operation(number=picks, here=st.booleans())
     def clean(self, number, here):
         self.count("clean")
         name = pick([step.name for step in self.design.steps], number)
@@ -516,8 +542,8 @@ class RealCommand(RuleBasedStateMachine):
         places = tuple(outputs(step, key).values())
         return {p: d for p, d in self.project.files().items() if f"{p}/" in places or p.startswith(places)}
 
-    @precondition(lambda self: self.hookable())
-    @rule(
+    @operation(
+        needs=lambda self: self.hookable(),
         number=picks, when=st.sampled_from(["begin", "end"]), text=st.sampled_from(TEXTS), here=st.booleans(),
         how=st.sampled_from(["exit", "signal", "nothing", "half"]),
         words=st.sampled_from([(), ("-k",), ("-j4",), ("--retry", "1")]),
@@ -541,8 +567,8 @@ class RealCommand(RuleBasedStateMachine):
         hook.unlink()
         self.settle(here)
 
-    @precondition(lambda self: self.hookable())
-    @rule(
+    @operation(
+        needs=lambda self: self.hookable(),
         number=picks, when=st.sampled_from(["begin", "end"]), text=st.sampled_from(TEXTS),
         how=st.sampled_from(["kill", "kill", "by the step", "SIGINT", "SIGTERM", "SIGHUP", "second", "second kill"]),
     )  # fmt: skip
@@ -582,7 +608,7 @@ class RealCommand(RuleBasedStateMachine):
             (marks / fifo).unlink()
         (marks / "pid").unlink()
 
-    @rule(
+    @operation(
         number=picks, text=st.sampled_from(TEXTS), what=st.sampled_from(["kill", "kill", "torn"]),
         point=st.integers(1, 70), here=st.booleans(),
     )  # fmt: skip
@@ -634,7 +660,7 @@ def test_whatever_happens_the_next_build_mends_it():
     run_state_machine_as_test(
         RealCommand,
         settings=settings(
-            max_examples=4, stateful_step_count=3, derandomize=True, database=None, deadline=None,
+            max_examples=3, stateful_step_count=3, derandomize=True, database=None, deadline=None,
             phases=[Phase.generate], suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
@@ -655,6 +681,8 @@ def test_what_is_rare_in_so_few_examples_is_mended_too():
         machine.strike_in_a_step(number=2, when="end", text=TEXTS[3], how="by the step")
         machine.fail(number=0, when="end", how="half", text=TEXTS[6], words=("-k",), here=False)
         machine.strike_at_a_change_of_the_disk(number=0, text=TEXTS[1], what="torn", point=11, here=True)
+        machine.tamper(number=0, how="append", here=False)
+        machine.edit_same_size_and_time(path=SOURCES[2], here=False)
         machine.delete(number=0, what="all", here=False)
         machine.add_or_remove_an_instance(number=0, key="c", here=False)
         machine.wipe(what="state", here=True)
