@@ -219,11 +219,13 @@ def _packages(patient: Patient) -> Iterator[tuple[str, Check]]:
 
 
 def declared_inputs(patient: Patient) -> list[str]:
-    """The files that actions name as inputs, and those in the folders they name; not more than are looked at."""
+    """The files that actions name as inputs or sources, and those in the folders they name; a bounded number."""
     found: dict[str, None] = {}
     for action in patient.graph.actions.values() if patient.graph else ():
-        for item in (item for entry in action.inputs for item in entry.items if isinstance(item, Leaf | Made)):
-            for path in _files_in(patient.root, item.path) if item.path.endswith("/") else [item.path]:
+        source = action.policy.validity.source
+        items = [*(item for entry in action.inputs for item in entry.items), *(source.items if source else ())]
+        for named in (item.path for item in items if isinstance(item, Leaf | Made)):
+            for path in _files_in(patient.root, named) if named.endswith("/") else [named]:
                 found[path] = None
                 if len(found) >= MOST_INPUTS:
                     return list(found)

@@ -224,6 +224,18 @@ def test_the_holder_of_the_lock_is_named_while_a_build_runs(project):
     assert found["build-lock"]["what"].endswith(f"pid {build.pid} (mlmake build)")
 
 
+def test_sources_and_files_in_folders_are_among_the_inputs(project):
+    from mlmake.doctor import declared_inputs, find_patient
+    from mlmake.reading import Choices
+
+    (project / "raw").mkdir()
+    (project / "raw/one.csv").write_text("1\n")
+    text = '[target.ingest]\nsource = "raw/"\noutputs = ["build/table"]\nrun = "cat raw/* > {outputs[0]}"\n'
+    (project / "Mlfile").write_text(MLFILE + text)
+    patient = find_patient(Choices(directory=str(project)))
+    assert declared_inputs(patient) == ["data.txt", "tables/one.csv", "raw/one.csv"]
+
+
 def test_a_check_that_fails_itself_is_a_finding():
     from mlmake.doctor import checked
     from mlmake.model.finding import Severity
