@@ -24,7 +24,8 @@ def listing(settings: Settings, everything: bool) -> int:
         return 0
     screen = settings.screen()
     times = screen.mark("×", "x")
-    names = {t.name: t.name + (f" {times}{len(t.actions)}" if len(t.actions) != 1 else "") for t in targets}
+    counts = {t.name: str(len(t.actions)) if t.listing is None or t.actions else "?" for t in targets}
+    names = {name: name + (f" {times}{count}" if count != "1" else "") for name, count in counts.items()}
     room = screen.width // 2 if screen.width is not None else None
     width = max((columns(name) for name in names.values() if room is None or columns(name) <= room), default=0)
     for target in targets:

@@ -39,7 +39,14 @@ _NAMES = "an array of strings"
 
 MatrixValues = Annotated[
     list[Any] | dict[str, Any],
-    Meta(extra={"form": 'an array of values like ["a", "b"], or a table like { param = "folds" }'}),
+    Meta(
+        description=(
+            "The values of a matrix key: an array; `{ param = … }`, an array of `[params]`; `{ glob = … }`, the files "
+            'that match; `{ from = ":target" }`, the files that a target has made, or with `each = "item"` the items '
+            "of the JSON array that it has made."
+        ),
+        extra={"form": 'an array of values like ["a", "b"], or a table like { param = "folds" }'},
+    ),
 ]
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlmake.model.graph import Graph
+from mlmake.model.graph import Graph, Listing
 from mlmake.views.screen import Screen, cut, printable
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A target (all its instances) or one action, and what it needs: `reads` by its inputs, `after` in order only."""
+    """A target (all its instances) or one action, and what it needs: `reads` by its inputs, `after` in order only.
+
+    `size` is the number of instances; 0 of a list that is not known yet, and of what stands for it.
+    """
 
     name: str
     size: int
@@ -30,9 +33,10 @@ def drawing(graph: Graph, actions: Iterable[str], *, expand: bool = False) -> di
         members.setdefault(action if expand else graph.actions[action].target, []).append(action)
     nodes = {}
     for name, instances in members.items():
+        size = sum(not isinstance(graph.actions[i].command, Listing) for i in instances)
         reads = _names(graph, (up for i in instances for up in graph.actions[i].upstream), name, expand=expand)
         after = _names(graph, (up for i in instances for up in graph.actions[i].after), name, expand=expand)
-        nodes[name] = Node(name, len(instances), reads, tuple(a for a in after if a not in reads))
+        nodes[name] = Node(name, size, reads, tuple(a for a in after if a not in reads))
     return nodes
 
 
@@ -121,6 +125,8 @@ def _names(graph: Graph, actions: Iterable[str], own: str, *, expand: bool) -> t
 
 def _label(node: Node, screen: Screen | None = None) -> str:
     times = screen.mark("×", "x") if screen else "×"
+    if not node.size and not node.name.endswith("=?"):
+        return f"{node.name} {times}?"
     return f"{node.name} {times}{node.size}" if node.size > 1 else node.name
 
 

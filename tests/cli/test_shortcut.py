@@ -27,6 +27,14 @@ outputs = ["build/model.txt"]
 env     = ["SHORTCUT_SECRET"]
 track   = ["imports", "packages"]
 call    = "steps.train:run"
+[target.each]
+matrix  = { f = { glob = "lists/*.in" } }
+outputs = ["build/each/{f.stem}"]
+run     = "cp {f} {outputs}"
+[target.listed]
+matrix  = { part = { from = ":clean.parts" } }
+outputs = ["build/listed/{part.stem}"]
+run     = "cp {part} {outputs}"
 """
 STEP = """
 import sys
@@ -52,6 +60,7 @@ def lay(root: str) -> None:
         "data/b.csv": "2\n",
         "deep/x/y.txt": "3\n",
         "whole/z/w.txt": "4\n",
+        "lists/a.in": "5\n",
     }.items():
         os.makedirs(os.path.dirname(f"{root}/{path}") or root, exist_ok=True)
         with open(f"{root}/{path}", "w", encoding="utf-8") as file:
@@ -101,6 +110,8 @@ CHANGES: dict[str, Callable[[], object]] = {
     "edit an input": lambda: write("data/a.csv", "9\n"),
     "edit an input and set its time back": lambda: backdate("data/a.csv", "8\n"),
     "a new file for a glob": lambda: write("data/c.csv", "5\n"),
+    "a new file for a list": lambda: write("lists/b.in", "6\n"),
+    "an item of a list": lambda: write("lists/a.in", "7\n"),
     "a new file deep down": lambda: write("deep/q/r/new.txt", "5\n"),
     "a new file in an input folder": lambda: write("whole/z/new.txt", "5\n"),
     "remove a file of a glob": lambda: os.unlink("data/b.csv"),

@@ -97,6 +97,24 @@ def test_a_folder_comes_back_as_it_was(store, tmp_path):
     assert tree(tmp_path / "b") == tree(folder)
 
 
+def test_the_files_of_a_folder_and_the_content_of_a_file_can_be_asked_for(store, tmp_path):
+    folder = tmp_path / "a"
+    (folder / "b").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    for name in ("b/x", "b.c", ".hidden", "Z"):
+        (folder / name).write_text(name)
+    (folder / "link").symlink_to("b")
+    kept, file = store.keep(f"{folder}/"), store.keep(str(folder / "b.c"))
+    for _ in range(2):
+        assert store.files(kept.object) == [".hidden", "Z", "b.c", "b/x"]
+        assert store.content(file.object) == b"b.c"
+        store.sync()
+    assert store.files(file.object) is None
+    assert store.content(kept.object) is None
+    assert store.files("0" * 64) is None
+    assert store.content("0" * 64) is None
+
+
 def test_links_to_outside_come_back_as_what_they_led_to(store, tmp_path):
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "x").write_bytes(b"x")

@@ -264,6 +264,13 @@ def test_big_files_tell_how_far_they_are(root):
 # Listings
 
 
+def test_the_files_of_a_folder_are_listed_by_bytes_hidden_ones_too(root):
+    for name in ("d/b/x", "d/b.c", "d/.h/y", "d/Z"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+    assert look(root).files("d/") == ["d/.h/y", "d/Z", "d/b.c", "d/b/x"]
+
+
 def test_listing(root):
     for name in (
         "b.csv",
