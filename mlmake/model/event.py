@@ -40,6 +40,16 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetsListed:
+    """The instances of a target are known now; `targets` is the number of actions that the build judges with them."""
+
+    time: float
+    target: str
+    targets: int
+    expected: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TargetStarted:
     """A step starts; `attempt` counts from 1, `log` is the path of its captured output."""
 
@@ -154,6 +164,7 @@ class RunFinished:
 
 Event: TypeAlias = (
     RunStarted
+    | TargetsListed
     | TargetStarted
     | TargetFinished
     | OutputText

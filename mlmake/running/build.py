@@ -12,6 +12,7 @@ from mlmake.model.event import (
     Outcome,
     OutputText,
     RunStarted,
+    TargetsListed,
     TargetStarted,
     Warned,
 )
@@ -136,8 +137,7 @@ class Build:
     def _events(self) -> Iterator[Event]:
         board, begun = self.board, self.clock.monotonic()
         expected = self._expect()
-        count = sum(not self.graph.actions[n].is_group for n in board.order)
-        yield RunStarted(self.clock.now(), self.options.run, count, self.room.places, expected)
+        yield RunStarted(self.clock.now(), self.options.run, self._count(), self.room.places, expected)
         board.begin()
         while True:
             while board.ready:
@@ -163,6 +163,10 @@ class Build:
             frozen=self.options.frozen,
             signal=self.signal,
         )
+
+    def _count(self) -> int:
+        """How many actions are judged."""
+        return sum(not self.graph.actions[n].is_group for n in self.board.order)
 
     def _expect(self) -> dict[str, float]:
         """How long runs took last time, by which what is long comes first."""
@@ -264,7 +268,7 @@ class Build:
             begun = [other for other in self.board.standing if other in self.graph.actions]
             order = closure(self.graph, [*self.request.actions, *begun])
             lost = self.board.adopt(self.graph, order, self.request.actions)
-            self._expect()
+            yield TargetsListed(self.clock.now(), action.target, self._count(), self._expect())
         self.lists.settle(name)
         yield from self._finish(name, Outcome.SKIPPED, settled=Settled({}, in_place=True))
         for bad in lost:

@@ -14,6 +14,7 @@ from mlmake.model.event import (
     RunFinished,
     RunStarted,
     TargetFinished,
+    TargetsListed,
     TargetStarted,
     Warned,
 )
@@ -52,6 +53,13 @@ def fields(event: Event) -> dict[str, Json]:
                 "run": event.run,
                 "targets": event.targets,
                 "jobs": event.jobs,
+            }
+        case TargetsListed():
+            return {
+                "event": "targets-listed",
+                "time": event.time,
+                "target": event.target,
+                "targets": event.targets,
             }
         case TargetStarted():
             return {

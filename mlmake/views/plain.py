@@ -13,6 +13,7 @@ from mlmake.model.event import (
     RunFinished,
     RunStarted,
     TargetFinished,
+    TargetsListed,
     TargetStarted,
     Warned,
 )
@@ -71,7 +72,7 @@ class Plain:
                 return [] if self._quiet and event.outcome == "ok" else [self.summary(event)]
             case ModelsChanged():
                 return [] if self._quiet else [serving(event)]
-            case RunStarted() | MetricsReported() | Hashing():
+            case RunStarted() | TargetsListed() | MetricsReported() | Hashing():
                 return []
             case _:
                 assert_never(event)

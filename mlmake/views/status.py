@@ -14,6 +14,7 @@ from mlmake.model.event import (
     RunFinished,
     RunStarted,
     TargetFinished,
+    TargetsListed,
     TargetStarted,
     Warned,
 )
@@ -57,6 +58,8 @@ def fold(status: Status, event: Event) -> Status:
     match event:
         case RunStarted():
             return Status(event.run, event.time, event.jobs, event.targets, event.expected)
+        case TargetsListed():
+            return replace(status, total=event.targets, expected=event.expected)
         case TargetStarted():
             expected = status.expected.get(event.instance)
             step = Running(event.target, event.instance, event.time, event.attempt, expected)

@@ -64,6 +64,8 @@ def test_a_list_is_not_known_before_its_maker_has_run(shards):
     assert shards.plan() == {"split": "run", "train@shard=?": "maybe", "all": "run"}
     built = shards.build()
     assert built.ran == {"split", "all", *of("a", "b", "c")}
+    counts = [(e["event"], e["targets"]) for e in built.events if "targets" in e]
+    assert counts == [("run-started", 2), ("targets-listed", 5)]
     assert shards.read("build/all") == "text of a\ntext of b\ntext of c\n"
     assert shards.plan() == dict.fromkeys(["split", "all", *of("a", "b", "c")], "skip")
     assert not shards.build().ran

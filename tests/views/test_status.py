@@ -2,7 +2,7 @@
 
 from events_of_a_run import EVENTS
 
-from mlmake.model.event import Outcome, RunFinished
+from mlmake.model.event import Outcome, RunFinished, TargetsListed
 from mlmake.views.status import Status, fold
 
 
@@ -54,3 +54,9 @@ def test_folding_leaves_the_former_status_as_it_was():
     again = fold(before, EVENTS[4])
     assert not before.running
     assert again.running
+
+
+def test_a_list_that_is_known_raises_the_total():
+    status = fold(until("RunStarted"), TargetsListed(101.0, "train", 9, {"train@k=new": 3.0}))
+    assert status.total == 9
+    assert status.expected == {"train@k=new": 3.0}
