@@ -15,7 +15,7 @@ from mlmake.host.files import LocalWorkspace
 from mlmake.host.modules import ModuleFinder
 from mlmake.model.decision import Verb
 from mlmake.model.digest import Value, Version
-from mlmake.model.graph import Action, Call, Graph, Leaf
+from mlmake.model.graph import Action, Call, Graph, Group, Leaf, Listing
 from mlmake.model.plan import Request
 from mlmake.planning.explain import sentence
 from mlmake.planning.request import Wrong, choose, nearest, owner_of
@@ -325,7 +325,7 @@ def _is_inside(path: str) -> bool:
 
 
 def _is_built(action: Action) -> bool:
-    return not action.is_group and not action.is_phony
+    return not isinstance(action.command, Group) and (not action.is_phony or isinstance(action.command, Listing))
 
 
 def _with(table: Mapping[str, Any], value: str) -> frozenset[str]:

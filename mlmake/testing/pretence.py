@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.digest import MISSING, Digest, Version, digest_of
-from mlmake.model.graph import Action, Graph, Leaf, Made, Part, Select
+from mlmake.model.graph import Action, Graph, Group, Leaf, Listing, Made, Part, Select
 from mlmake.model.observation import Observation
 from mlmake.model.plan import Plan, Request
+from mlmake.model.reason import Code, Reason
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Product, Trace
 from mlmake.planning.discovered import with_discovered_edges
@@ -33,8 +34,20 @@ class Pretence:
 
     def plan(self, graph: Graph, request: Request, *, look: Callable[[str], Version]) -> Plan:
         """What a build would do; `look` gives the version of what no target makes."""
-        graph = with_discovered_edges(graph, self.memory)
-        return plan(graph, _without_windows(graph, request), snapshot=self._snapshot(graph, look))
+        known = with_discovered_edges(_without_listings(graph), self.memory)
+        made = plan(known, _without_windows(known, request), snapshot=self._snapshot(known, look))
+        decisions, open_ = dict(made.decisions), set[str]()
+        for name in closure(graph, request.actions):
+            action = graph.actions[name]
+            due = [n for n in action.upstream if n in decisions and decisions[n].verb is not Verb.SKIP]
+            reasons = tuple(Reason(Code.INPUT_MAY_CHANGE, n) for n in due)
+            if isinstance(action.command, Listing) and (due or name not in self.outputs):
+                decisions[name] = Decision(name, Verb.MAYBE, reasons or (Reason(Code.NEVER_BUILT),))
+                open_.add(name)
+            elif not open_.isdisjoint(due) and name in decisions and decisions[name].verb is Verb.SKIP:
+                decisions[name] = Decision(name, Verb.MAYBE, reasons)
+                open_.add(name)
+        return replace(made, decisions=decisions)
 
     def build(
         self,
@@ -46,14 +59,22 @@ class Pretence:
     ) -> Mapping[str, Verb]:
         """Pretend to build; gives what happened to each instance. `loads` are the files that a step is seen to load."""
         self.builds += 1
-        graph, request = with_discovered_edges(graph, self.memory), _without_windows(graph, request)
+        listings = {name for name, action in graph.actions.items() if isinstance(action.command, Listing)}
+        graph = with_discovered_edges(_without_listings(graph), self.memory)
+        request = _without_windows(graph, request)
         snapshot, settled = self._snapshot(graph, look), dict[str, Settled]()
         done: dict[str, Verb] = {}
         for name in closure(graph, request.actions):
             action = graph.actions[name]
+            if name in listings:
+                done[name] = self._list(action, graph)
+                continue
             if action.is_group or action.is_phony:
                 continue
-            evidence = gather(action, graph, request=request, snapshot=snapshot, settled=settled)
+            # Whoever takes what a list makes takes it all: which instances that will be nobody can pretend.
+            changed = any(done.get(need) is Verb.RUN for need in action.upstream if need in listings)
+            asked = replace(request, forced=request.forced | {name}) if changed else request
+            evidence = gather(action, graph, request=asked, snapshot=snapshot, settled=settled)
             decision = decide(evidence)
             done[name] = decision.verb
             if decision.verb is Verb.RUN:
@@ -67,6 +88,17 @@ class Pretence:
             self.outputs.update((product.path, product.digest) for product in result.outputs)
             settled[name] = Settled(versions, in_place=True)
         return done
+
+    def _list(self, action: Action, graph: Graph) -> Verb:
+        """Instances that are not known yet run if anything before them came out otherwise."""
+        makers = [graph.actions[name] for name in action.upstream]
+        before = [self.outputs.get(output.path, "") for maker in makers for output in maker.outputs]
+        before += [self.outputs.get(maker.id, "") for maker in makers]
+        # Which parameters they use is known no sooner than they are.
+        now = digest_of([action.recipe, graph.params, *before])
+        verb = Verb.SKIP if self.outputs.get(action.id) == now else Verb.RUN
+        self.outputs[action.id] = now
+        return verb
 
     def _snapshot(self, graph: Graph, look: Callable[[str], Version]) -> Snapshot:
         def version(path: str) -> Version:
@@ -121,6 +153,16 @@ class Pretence:
             baseline=present_baseline(evidence),
         )
         return self.memory.record(trace)
+
+
+def _without_listings(graph: Graph) -> Graph:
+    """The graph as if all lists were known to hold just what is in it."""
+    actions = {
+        name: replace(action, command=Group()) if isinstance(action.command, Listing) else action
+        for name, action in graph.actions.items()
+    }
+    targets = {name: replace(target, listing=None) for name, target in graph.targets.items()}
+    return replace(graph, actions=actions, targets=targets)
 
 
 def _known(version: Version) -> Digest:

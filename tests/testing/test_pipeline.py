@@ -260,6 +260,38 @@ def test_a_step_that_spoils_another_s_output_is_seen(tmp_path):
         pipeline.assert_noop_after_build()
 
 
+def test_instances_that_are_known_later_are_one(tmp_path):
+    (tmp_path / "in").write_text('["a", "b"]')
+    (tmp_path / "Mlfile").write_text("""
+        [target.list]
+        inputs = ["in"]
+        outputs = ["build/list.json"]
+        run = "cp {inputs} {outputs}"
+        [target.train]
+        matrix = { shard = { from = ":list" } }
+        params = ["lr"]
+        outputs = ["build/{shard}.model"]
+        run = "echo {shard} > {outputs}"
+        [target.end]
+        inputs = [":train"]
+        outputs = ["build/end"]
+        run = "cat {inputs} > {outputs}"
+        [params]
+        lr = 1
+    """)
+    with Pipeline.open(tmp_path) as pipeline:
+        assert pipeline.instances == ("list", "train@shard=?", "end")
+        pipeline.assert_noop_after_build()
+        assert pipeline.affected_by("in") == {"list", "train@shard=?", "end"}
+        assert pipeline.affected_by("lr") == {"train@shard=?", "end"}
+        assert pipeline.reaches("in", "train") and not pipeline.affected_by("Mlfile")
+        pipeline.edit("in")
+        planned = pipeline.plan()
+        assert (planned.run, planned.maybe) == ({"list"}, {"train@shard=?", "end"})
+        assert pipeline.build().ran == {"list", "train@shard=?", "end"}
+        assert pipeline.plan().is_noop
+
+
 def test_an_input_that_is_missing_is_never_up_to_date(tmp_path):
     (tmp_path / "Mlfile").write_text('[target.a]\ninputs = ["in"]\noutputs = ["out"]\nrun = "cat in > out"\n')
     with Pipeline.open(tmp_path) as pipeline, pytest.raises(AssertionError, match=r"still something to do:\n  a: .*in"):
