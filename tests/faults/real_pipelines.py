@@ -273,18 +273,19 @@ def _all(content):
 
 
 def _files(step, key, gathered):
-    outs, lines = outputs(step, key), gathered.splitlines(keepends=True)
+    # As `wc` counts: what follows the last newline is no line.
+    outs, lines, count = outputs(step, key), gathered.splitlines(keepends=True), gathered.count(b"\n")
     match step.kind:
         case "two":
-            return {outs["all"]: gathered, outs["count"]: f"{len(lines)}\n".encode()}
+            return {outs["all"]: gathered, outs["count"]: f"{count}\n".encode()}
         case "folder":
             made = {"all": gathered, "first": b"".join(lines[:1])}
-            if len(lines) > 2:
+            if count > 2:
                 made["more"] = lines[-1]
             return {outs["parts"] + name: data for name, data in made.items()}
         case "score":
-            return {outs["text"]: gathered, outs["metrics"]: b'{"n": %d}' % len(lines)}
+            return {outs["text"]: gathered, outs["metrics"]: b'{"n": %d}' % count}
         case "some":
-            return {outs["out"]: b"".join(line for line in lines if line.startswith(b"a"))}
+            return {outs["out"]: b"".join(line.rstrip(b"\n") + b"\n" for line in lines if line.startswith(b"a"))}
         case _:
             return {outs["out"]: gathered}
