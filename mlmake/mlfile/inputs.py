@@ -140,13 +140,14 @@ class Resolver:
         """The actions that stand for instances to come of all that a target refers to."""
         return tuple(self._lists.get(name, ()))
 
-    def _follow(self, own: str, *others: str) -> None:
-        """What a target refers to, and what that stands for, may still have more instances."""
-        for other in others:
-            listed = self.instances[other].listed
-            more = () if listed is None else (listed.id,)
-            if more or other in self._lists:
-                self._lists.setdefault(own, {}).update(dict.fromkeys((*more, *self._lists.get(other, ()))))
+    def _follow(self, own: str, other: str, *, through: bool = False) -> None:
+        """What a target refers to may still have more instances; or, `through` it, what that stands for."""
+        listed = self.instances[other].listed
+        more = [] if listed is None else [listed.id]
+        if through:
+            more += self._lists.get(other, ())
+        if more:
+            self._lists.setdefault(own, {}).update(dict.fromkeys(more))
 
     def entry(
         self,
@@ -345,7 +346,7 @@ class Resolver:
     ) -> tuple[bool, tuple[Item, ...]] | None:
         if not self._ready(reference.target, where):
             return None
-        self._follow(own, reference.target)
+        self._follow(own, reference.target, through=True)
         members = [self._done[reference.target][p] for p in places]
         if reference.output is None:
             return True, tuple(item for m in members for i in m.inputs for item in i.items)
@@ -399,7 +400,7 @@ class Resolver:
     ) -> tuple[bool, tuple[Item, ...]] | None:
         if not self._ready(reference.target, where):
             return None
-        self._follow(own, reference.target)
+        self._follow(own, reference.target, through=True)
         assert reference.output is not None
         select = self.targets[reference.target].select
         assert select is not None

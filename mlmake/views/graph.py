@@ -28,6 +28,9 @@ class Node:
 def drawing(graph: Graph, actions: Iterable[str], *, expand: bool = False) -> dict[str, Node]:
     """The nodes for these actions and all they need, upstream first; matrices folded unless expanded."""
     wanted = _closure(graph, actions)
+    if expand:
+        # Of a list that is known its instances are shown, and not what stands for those that may come.
+        wanted = [action for action in wanted if not _is_known(graph, action)]
     members: dict[str, list[str]] = {}
     for action in wanted:
         members.setdefault(action if expand else graph.actions[action].target, []).append(action)
@@ -119,8 +122,15 @@ def _closure(graph: Graph, actions: Iterable[str]) -> list[str]:
 
 
 def _names(graph: Graph, actions: Iterable[str], own: str, *, expand: bool) -> tuple[str, ...]:
-    names: Sequence[str] = list(dict.fromkeys(a if expand else graph.actions[a].target for a in actions))
+    shown = (n for a in actions for n in (graph.actions[a].upstream if expand and _is_known(graph, a) else (a,)))
+    names: Sequence[str] = list(dict.fromkeys(a if expand else graph.actions[a].target for a in shown))
+    names = [name for name in names if not (expand and _is_known(graph, name))]
     return tuple(name for name in names if name != own)
+
+
+def _is_known(graph: Graph, action: str) -> bool:
+    command = graph.actions[action].command
+    return isinstance(command, Listing) and command.complete
 
 
 def _label(node: Node, screen: Screen | None = None) -> str:

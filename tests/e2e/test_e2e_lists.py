@@ -338,3 +338,17 @@ def test_forced_and_keep_going_and_frozen(shards):
     shards.write("words", "a\n")
     built = shards.build("--frozen", code=3)
     assert built.blocked >= {"split", "all"}
+
+
+def test_what_is_shown_of_a_list_before_and_after_it_is_known(shards):
+    def sizes(*options):
+        return {node["name"]: node["instances"] for node in shards("graph", "--json", *options).document["nodes"]}
+
+    assert sizes() == {"split": 1, "train": 0, "all": 1}
+    assert sizes("--expand") == {"split": 1, "train@shard=?": 0, "all": 1}
+    assert "train ×?" in shards("graph").out
+    assert "train ×?" in shards("list").out
+    shards.build()
+    assert sizes() == {"split": 1, "train": 3, "all": 1}
+    assert sizes("--expand") == dict.fromkeys(["split", "all", *of("a", "b", "c")], 1)
+    assert "train ×3" in shards("list").out
