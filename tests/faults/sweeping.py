@@ -11,7 +11,9 @@ LEAST = 0.5
 
 def places_in(text, root):
     """The files that a line speaks of, without what differs from one build to the next."""
-    found = re.findall(r'(?<!CWD)<(/[^>]*)>|"(/[^"]*)"', text)
+    # What comes after is the answer, which may name the file once more.
+    asked = text.partition(") = ")[0]
+    found = re.findall(r'(?<!CWD)<(/[^>]*)>|"(/[^"]*)"', asked)
     return " → ".join(alike(left or right, root) for left, right in found[:2])
 
 

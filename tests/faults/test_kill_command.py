@@ -235,8 +235,8 @@ def seen(scene, kind, call, told, *, follow=True):
 
 
 def about_the_project(site):
-    """Whether a call is about the project; most others read programs and modules."""
-    return " /" not in site
+    """Whether a call is about the project; most others read programs and modules, of which Python looks here too."""
+    return " /" not in site and not site.endswith((" .", " "))
 
 
 def traced_sweep(scene, kind, call, what, told, *, limit=None, follow=True, points=None):
