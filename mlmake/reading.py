@@ -140,7 +140,7 @@ def list_again(reading: Reading, recorded: Recorded, *, target: str) -> Graph:
     with recorded.renewed(target):
         graph, wrong = build_graph(reading.document, reading.parameters, replace(reading.handed, recorded=recorded))
         if graph is None or wrong:
-            raise BadList(render(wrong, reading.texts).rstrip())
+            raise BadList(_in_a_line(wrong, reading.texts))
         listing = graph.targets[target].listing
         if listing is not None and not is_complete(graph, listing):
             raise BadList(mishaps.not_listed([n for n in graph.actions[listing].upstream if n in graph.actions]))
@@ -156,6 +156,13 @@ def cache_folder(root: str, chosen: str | None) -> str:
     """Where a project's content store is; `chosen` by the Mlfile."""
     chosen = os.environ.get("MLMAKE_CACHE_DIR") or chosen
     return os.path.join(root, os.path.expanduser(chosen)) if chosen else os.path.join(state_folder(root), "cache")
+
+
+def _in_a_line(problems: Sequence[Problem], texts: dict[str, str]) -> str:
+    """The first mistake with its place and its mend, and how many more there are."""
+    lines = [line for line in render(problems[:1], texts).splitlines() if line and not line.startswith("    ")]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return "; ".join(line.removeprefix("hint: ") for line in lines) + more
 
 
 def _mistakes(problems: Sequence[Problem], texts: dict[str, str]) -> MlfileMistakes:

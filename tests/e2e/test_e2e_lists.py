@@ -259,7 +259,8 @@ def test_what_a_list_holds_and_cannot_be_fails_what_stands_for_it(project, conte
         built = project.build(code=1)
         assert built.failed == {"t@x=?"}
         assert said in built.detail("t@x=?")
-        assert "Mlfile:" in built.detail("t@x=?")
+        assert built.detail("t@x=?").startswith("Mlfile:")
+        assert "\n" not in built.detail("t@x=?")
         assert project.plan()["t@x=?"] == "maybe"
     project.write("list", '["out/a"]')
     assert project.build().ran == {"list", "t@x=out/a"}
