@@ -10,7 +10,7 @@ from mlmake.cli.project import opened
 from mlmake.cli.remembered import meant, runs_in
 from mlmake.cli.settings import Settings, choosing, command
 from mlmake.cli.targets import TARGET
-from mlmake.model.graph import Graph
+from mlmake.model.graph import Graph, Listing
 from mlmake.planning.explain import Chain, chain
 from mlmake.views.documents import chain_document, chain_lines
 from mlmake.views.jsonl import encoded
@@ -63,7 +63,10 @@ def why(settings: Settings, target: str, run: str | None, chosen: dict[str, Any]
 def judged(graph: Graph, actions: Iterable[str]) -> list[str]:
     """Actions that have a command; a group stands for what it is made of."""
     found: dict[str, None] = {}
-    stack = list(reversed(list(actions)))
+    named = list(actions)
+    # What stands for instances to come says nothing beside those that there are.
+    there = [name for name in named if not isinstance(graph.actions[name].command, Listing)]
+    stack = list(reversed(there or named))
     seen = set()
     while stack:
         name = stack.pop()

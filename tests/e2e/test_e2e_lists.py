@@ -353,3 +353,11 @@ def test_what_is_shown_of_a_list_before_and_after_it_is_known(shards):
     assert sizes() == {"split": 1, "train": 3, "all": 1}
     assert sizes("--expand") == dict.fromkeys(["split", "all", *of("a", "b", "c")], 1)
     assert "train ×3" in shards("list").out
+
+
+def test_why_a_dynamic_target_is_about_its_instances(shards):
+    assert shards("why", "train").out.startswith("split will run because it was never built")
+    shards.build()
+    said = shards("why", "train").out
+    assert said.startswith("train@shard=build/shards/a.txt is up to date")
+    assert "The same holds for 2 more" in said
