@@ -2,7 +2,6 @@
 
 import math
 import os
-import platform
 import signal
 import sys
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
@@ -17,6 +16,7 @@ from mlmake.executors.registry import DispatchExecutor
 from mlmake.executors.sweep import end_leftovers
 from mlmake.executors.warm import WarmExecutor
 from mlmake.history.asked import asked_document
+from mlmake.history.lineage import Lineage
 from mlmake.history.past import NOW, Head, Parameter, Past
 from mlmake.host.clock import SystemClock
 from mlmake.host.crew import ThreadCrew
@@ -27,18 +27,20 @@ from mlmake.host.machine import user
 from mlmake.host.makeflags import read_offer
 from mlmake.host.packages import InstalledPackages
 from mlmake.host.project import Located
+from mlmake.host.provenance import Provenance
 from mlmake.host.signals import interrupts
 from mlmake.host.sources import LocalSources
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
 from mlmake.model.decision import Decision
+from mlmake.model.digest import Digest
 from mlmake.model.event import GOOD, Event, Hashing, RunFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph, Group, Leaf, Made, Part, Select
 from mlmake.model.plan import Plan, Request
 from mlmake.model.reason import Code
 from mlmake.model.release import Release, ReleasedModel
 from mlmake.model.snapshot import Snapshot
-from mlmake.model.trace import Memory
+from mlmake.model.trace import Memory, Product
 from mlmake.planning.discovered import with_discovered_edges
 from mlmake.planning.explain import Chain
 from mlmake.planning.lists import Grown
@@ -55,6 +57,7 @@ from mlmake.reading import Usage as Usage
 from mlmake.running import mishaps
 from mlmake.running.accept import Acceptance, Accepted, accept, unacceptable
 from mlmake.running.build import Build
+from mlmake.running.lineage import find_lineage
 from mlmake.running.lists import Recorded
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
@@ -179,16 +182,20 @@ class App:
 
     def request(self, words: Sequence[str]) -> Request:
         """What words on the command line ask for. Raises Usage."""
-        folder = os.path.relpath(os.path.abspath(self.choices.directory or os.curdir), self.root)
-        folder = "" if folder == os.curdir else folder
-        named = self._choose(words, folder)
+        named = self._choose(words)
         forced = set(named) if self.choices.force_named else set()
         for word in self.choices.force:
-            forced |= set(self._choose([word], folder))
+            forced |= set(self._choose([word]))
         return Request(named, frozenset(forced), exact=self.choices.exact, restore=not self.choices.no_cache)
 
-    def _choose(self, words: Sequence[str], folder: str) -> tuple[str, ...]:
-        chosen = choose(self.graph, words, folder)
+    @property
+    def _folder(self) -> str:
+        """Where the caller is, relative to the root."""
+        folder = os.path.relpath(os.path.abspath(self.choices.directory or os.curdir), self.root)
+        return "" if folder == os.curdir else folder
+
+    def _choose(self, words: Sequence[str]) -> tuple[str, ...]:
+        chosen = choose(self.graph, words, self._folder)
         if isinstance(chosen, Wrong):
             raise Usage(chosen.message)
         return chosen
@@ -226,6 +233,24 @@ class App:
         found = versus(graph, action, run=past.head.run, stood=stood, snapshot=self.snapshot())
         self.workspace.flush_stamps()
         return found
+
+    def lineage(self, words: Sequence[str]) -> Lineage:
+        """What these artifacts were made from, by the records of then. Writes nothing but stamps. Raises Usage."""
+        found = find_lineage(
+            self.graph,
+            words,
+            folder=self._folder,
+            workspace=self.workspace,
+            archive=self.state,
+            inside=self._digest_inside,
+        )
+        self.workspace.flush_stamps()
+        if isinstance(found, Wrong):
+            raise Usage(found.message)
+        return found
+
+    def _digest_inside(self, product: Product, path: str) -> Digest | None:
+        return None if product.object is None else self.store.digest_in(product.object, path)
 
     def plan(self, words: Sequence[str]) -> Plan:
         """What a build would do, by the same judge. Writes nothing but stamps."""
@@ -311,7 +336,7 @@ class App:
                 return accept(
                     graph,
                     request.actions,
-                    Acceptance(by=user(), reason=reason, run=new_run(now), origin=self._origin),
+                    Acceptance(by=user(), reason=reason, run=new_run(now), origin=self._origin().told()),
                     clock=self.clock,
                     workspace=self.workspace,
                     traces=self.state,
@@ -331,10 +356,9 @@ class App:
         yield from (Warned(now, "", text) for text in workspace.recover(self.state.is_recorded))
         self.store.tidy()
 
-    @property
-    def _origin(self) -> dict[str, str]:
+    def _origin(self) -> Provenance:
         """By what and where results are made."""
-        return {"host": platform.node(), "mlmake": __version__, "python": self.python}
+        return Provenance(self.root, python=self.python, version=__version__, user=user())
 
     def _build(self, request: Request, crew: ThreadCrew, places: Places, foreground: str | None) -> Iterator[Event]:
         workspace, state, began = self.workspace, self.state, self.clock.now()
@@ -372,7 +396,7 @@ class App:
             frozen=self.choices.frozen,
             retries=self.choices.retry,
             foreground=foreground,
-            origin=self._origin,
+            origin=self._origin(),
         )
         self.installed.refresh()
         self._prefetch(closure(self.graph, request.actions))

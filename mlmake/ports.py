@@ -1,6 +1,6 @@
 """The protocols between the core and the world; it knows no adapter."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -230,6 +230,32 @@ class Lists(Protocol):
 
 class BadList(Exception):
     """What a list holds makes no instances; the message has place, cause and mend."""
+
+
+class Origin(Protocol):
+    """By what and where results are made."""
+
+    def ask(self) -> None:
+        """Begin to find out, if nobody has begun: a step is about to run. Any thread may ask."""
+
+    def told(self) -> Mapping[str, str]:
+        """What has been found out, by name."""
+
+
+class Archive(Protocol):
+    """All results that are remembered, looked for by what they made; each look may pass over everything."""
+
+    def made_in(self, runs: Collection[str]) -> Sequence[Trace]:
+        """Those that these runs have recorded, by order of recording."""
+
+    def making(self, digests: Collection[Digest]) -> Sequence[Trace]:
+        """Those with an output that has one of these digests, by order of recording."""
+
+    def filling(self, folders: Collection[str]) -> Sequence[Trace]:
+        """Those with one of these folders (end in "/") as an output, by order of recording."""
+
+    def latest(self, action: str) -> Trace | None:
+        """The last result of this action under any recipe."""
 
 
 class Executor(Protocol):

@@ -2,7 +2,6 @@
 
 from mlmake.cli.settings import not_yet
 
-lineage = not_yet("lineage", "Show what an artifact was made from")
 restore = not_yet("restore", "Put the outputs of an earlier run back")
 watch = not_yet("watch", "Build again whenever something calls for it")
 report = not_yet("report", "Write one page about a run")

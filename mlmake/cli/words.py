@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("mlmake.cli.runs", "runs"),
     "metrics": ("mlmake.cli.metrics", "metrics"),
     "params": ("mlmake.cli.params", "params"),
-    "lineage": ("mlmake.cli.later", "lineage"),
+    "lineage": ("mlmake.cli.lineage", "lineage"),
     "restore": ("mlmake.cli.later", "restore"),
     "watch": ("mlmake.cli.later", "watch"),
     "serve": ("mlmake.cli.serve", "serve"),

@@ -350,6 +350,7 @@ class Build:
         yield TargetStarted(
             self.clock.now(), action.target, name, decision.reasons, standing.attempts, job.log if job else None
         )
+        self.options.origin.ask()
         observe = self.asking.around(action, first=standing.attempts == 1)
         if action.policy.keep:
             self.ledger.fail(self._failure(name, "started", None))

@@ -1,9 +1,20 @@
 """How a build is to be carried out; it does not know of what."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from mlmake.ports import Origin
 from mlmake.running.order import Surroundings
+
+
+class _NoOrigin:
+    """Nobody wants to know where results are made."""
+
+    def ask(self) -> None:
+        pass  # there is nothing to find out
+
+    def told(self) -> Mapping[str, str]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,4 +33,4 @@ class Options:
     frozen: bool = False
     retries: int | None = None
     foreground: str | None = None
-    origin: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin = _NoOrigin()

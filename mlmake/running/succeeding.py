@@ -31,7 +31,7 @@ def trace_of(
         run=options.run,
         reasons=decision.reasons,
         metrics=done.metrics,
-        origin=options.origin,
+        origin=options.origin.told(),
         read=done.read,
         packages=done.packages,
         baseline=done.baseline,

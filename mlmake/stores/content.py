@@ -125,6 +125,29 @@ class FolderStore:
         """See `ContentStore.content`."""
         return self._verified(self._path(name), name)
 
+    def digest_in(self, name: ObjectName, path: str) -> Digest | None:
+        """The digest of a file in a kept folder, by its path inside: an empty one if it holds no such file.
+
+        None if that cannot be told, because the folder or the file is not there whole.
+        """
+        data = self._verified(self._path(name) + FOLDER, name)
+        try:
+            rows = () if data is None else read_manifest(data)
+        except BadManifest:
+            return None
+        held = next((row.object for row in rows if row.path == path), None)
+        if data is not None and held is None:
+            return Digest("")
+        place = None if held is None else self._find(self._path(held))
+        if place is None:
+            return None
+        source = reading(place)
+        try:
+            names = named(source)
+        finally:
+            os.close(source)
+        return names.digest if names.object == held else None
+
     def _verified(self, final: str, name: ObjectName) -> bytes | None:
         path = self._find(final)
         try:

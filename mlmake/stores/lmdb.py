@@ -31,6 +31,8 @@ _LOCK_SIZE = 8192
 
 _WARNED = b"warned:"
 
+_DIGEST = re.compile(rb"[0-9a-f]{32}")
+
 Change: TypeAlias = tuple[str, bytes, bytes | None]
 """A database, a key, and the value to put; none to delete it."""
 
@@ -129,16 +131,36 @@ class LmdbState:
         return sorted((trace for recipe in recipes for trace in self._of(recipe)), key=lambda trace: trace.order)
 
     def made_in(self, runs: Collection[str]) -> Sequence[Trace]:
-        """All results that these runs have recorded, by order; passes over everything, unpacks what may be one."""
-        if not runs:
-            return []
+        """See `Archive.made_in`."""
         named = re.compile(b"|".join(re.escape(run.encode()) for run in runs))
+        return self._pass_over(named.search, lambda trace: trace.run in runs) if runs else []
 
-        def look(transaction: Any) -> list[Trace | None]:
+    def making(self, digests: Collection[Digest]) -> Sequence[Trace]:
+        """See `Archive.making`."""
+        wanted = {digest.encode() for digest in digests}
+        return self._pass_over(
+            # One expression for all digests would try each of them at every place of a row.
+            lambda row: not wanted.isdisjoint(_DIGEST.findall(row)),
+            lambda trace: any(product.digest in digests for product in trace.outputs),
+        )
+
+    def filling(self, folders: Collection[str]) -> Sequence[Trace]:
+        """See `Archive.filling`."""
+        # A name beyond ASCII may be spelled in two ways, and is then no help in finding its row.
+        plain = all(folder.isascii() for folder in folders)
+        named = re.compile(b"|".join(re.escape(folder.encode()) for folder in folders) if plain else b"")
+        is_one = lambda trace: any(product.path in folders for product in trace.outputs)  # noqa: E731
+        return self._pass_over(named.search, is_one) if folders else []
+
+    def _pass_over(self, may_be: Callable[[Any], object], is_one: Callable[[Trace], bool]) -> list[Trace]:
+        """All results that are one, by order; only rows that may be one are unpacked."""
+
+        def look(transaction: Any) -> list[Trace]:
             rows = transaction.cursor(self._databases["results"])
-            return [unpack_trace(row) for _, row in rows if named.search(row)]
+            traces = (unpack_trace(row) for _, row in rows if may_be(row))
+            return [trace for trace in traces if trace is not None and is_one(trace)]
 
-        found = [trace for trace in self._read(look) if trace is not None and trace.run in runs]
+        found: list[Trace] = self._read(look)
         return sorted(found, key=lambda trace: trace.order)
 
     def is_recorded(self, outputs: Mapping[str, Version]) -> bool:

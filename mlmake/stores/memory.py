@@ -107,6 +107,14 @@ class MemoryState:
         """All results that these runs have recorded, by order."""
         return [trace for trace in self.everything() if trace.run in runs]
 
+    def making(self, digests: Collection[Digest]) -> Sequence[Trace]:
+        """See `Archive.making`."""
+        return [trace for trace in self.everything() if any(p.digest in digests for p in trace.outputs)]
+
+    def filling(self, folders: Collection[str]) -> Sequence[Trace]:
+        """See `Archive.filling`."""
+        return [trace for trace in self.everything() if any(p.path in folders for p in trace.outputs)]
+
     def is_recorded(self, outputs: Mapping[str, Version]) -> bool:
         """Whether there is a result with all of these outputs."""
         return makes(self.everything(), outputs)

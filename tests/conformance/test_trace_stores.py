@@ -202,3 +202,31 @@ def test_results_are_found_by_the_runs_that_made_them(store):
     assert list(store.made_in({"run-1"})) == [one]
     assert list(store.made_in({"run-10", "run-2"})) == [two, three]
     assert list(store.made_in(set())) == list(store.made_in({"data/0.csv"})) == []
+
+
+@pytest.fixture(params=["memory", "lmdb"])
+def archive(request, tmp_path):
+    state = MemoryState() if request.param == "memory" else open_state(str(tmp_path / "state"))
+    yield state
+    state.close()
+
+
+def test_results_are_found_by_what_they_made_and_by_their_run(archive):
+    kept = [
+        archive.record(made("fit", 1, (1,), 7, run="run-1")),
+        archive.record(made("score", 2, (7,), 8, run="run-1")),
+        archive.record(made("fit", 1, (2,), 7, run="run-2")),
+    ]
+    folder = replace(kept[0].outputs[0], path="größe/", digest=digest_of("folder"))
+    kept.append(archive.record(replace(made("split", 3, (3,), 9, run="run-2"), outputs=(folder,))))
+    plain = replace(folder, path="shards/")
+    kept.append(archive.record(replace(made("split", 3, (4,), 9, run="run-3"), outputs=(plain,))))
+    archive.commit()
+    assert archive.making({digest_of(7)}) == [kept[0], kept[2]]
+    assert archive.making({digest_of(8), digest_of("folder")}) == [kept[1], kept[3], kept[4]]
+    assert archive.making({digest_of(1)}) == [], "an input is nothing made"
+    assert archive.making(()) == []
+    assert archive.filling({"größe/", "out/"}) == [kept[3]]
+    assert archive.filling({"shards/"}) == [kept[4]]
+    assert archive.filling(()) == []
+    assert archive.made_in({"run-2"}) == kept[2:4]
