@@ -181,6 +181,15 @@ class Workspace(Protocol):
     def settle(self, job: str) -> None:
         """After a success: drop what was moved aside."""
 
+    def lent(self, job: str, path: str) -> str:
+        """Where an output is that is lent to this job, as a graph path; nothing is put there yet."""
+
+    def lend(self, job: str, products: Sequence[Product], store: ContentStore) -> None:
+        """Put copies from the store where `lent` says. Raises `DamagedObject`, OSError."""
+
+    def take_back(self, job: str) -> None:
+        """Remove what was lent to this job."""
+
     def product(self, name: str | None, path: str, *, store: ContentStore | None) -> Product | None:
         """The output at this path, hashed, and kept in the store if one is given; None if it is not there.
 

@@ -9,6 +9,7 @@ from mlmake.host.aside import Aside, Leftover
 from mlmake.host.eyes import DISK
 from mlmake.host.globbing import matching
 from mlmake.host.hashing import Progress, hash_file, not_regular, stamp_of
+from mlmake.host.removal import remove
 from mlmake.model.digest import MISSING, Digest, ObjectName, Stamp, Version
 from mlmake.model.trace import Product
 from mlmake.model.tree import Entry, NotContent, entries, folder_digest
@@ -34,6 +35,7 @@ class LocalWorkspace:
         self.root = root.rstrip("/") or "/"
         self._stamps, self._clock, self._rehash, self._progress = stamps, clock, rehash, progress
         self._aside = Aside(aside, self.root)
+        self._lent = f"{os.path.dirname(aside.rstrip('/'))}/lent".removeprefix(self.root.rstrip("/") + "/")
         self._looks: dict[str, Version] = {}
         self._known: dict[str, Stamped | None] = {}
         self._new: dict[str, Stamped] = {}
@@ -184,6 +186,25 @@ class LocalWorkspace:
                 self.forget((product.path,))
                 # Verified by its strong name on the way, so its digest needs no second reading.
                 self._looks[product.path] = product.digest
+
+    # Lent to steps
+
+    def lent(self, job: str, path: str) -> str:
+        """See `Workspace.lent`."""
+        return f"{self._lent}/{job}/{path.lstrip('/')}"
+
+    def lend(self, job: str, products: Sequence[Product], store: ContentStore) -> None:
+        """See `Workspace.lend`."""
+        for product in products:
+            if product.object is None:
+                raise DamagedObject(f"the bytes of {product.path} are not in the store")
+            place = self.absolute(self.lent(job, product.path))
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            store.place(product.object, place + ("/" if product.path.endswith("/") else ""))
+
+    def take_back(self, job: str) -> None:
+        """See `Workspace.take_back`."""
+        remove(self.absolute(f"{self._lent}/{job}"))
 
     # After a kill
 

@@ -9,7 +9,6 @@ TARGET_KEYS = (
     "probe",
     "significant",
     "ready",
-    "carry",
     "sandbox",
 )
 SERVE_KEYS = ("loader", "inputs", "outputs", "batch", "warmup")
@@ -36,8 +35,6 @@ def _value(where: KeyPath, key: str, value: object) -> Problem:
 
 def _target(target: TargetTable, where: KeyPath, problems: list[Problem]) -> None:
     problems += [_key(*where, key) for key in TARGET_KEYS if getattr(target, key) is not None]
-    if target.wait != "all":
-        problems.append(_value((*where, "wait"), "wait", target.wait))
 
 
 def _serve(serve: ServeTable, where: KeyPath, problems: list[Problem]) -> None:

@@ -124,7 +124,7 @@ def read_policy(
     resources = target.resources if resources is None else resources
     timeout = target.timeout if timeout is None else timeout
     if not (resources or timeout or target.retries or target.keep or target.metrics) and (
-        target.on_error == "stop" and target.cache and isinstance(target.track, UnsetType)
+        target.on_error == "stop" and target.cache and isinstance(target.track, UnsetType) and target.wait == "all"
     ):
         return _PLAIN, ()
     occupied, found = read_resources(resources, (*where, "resources"), totals=totals)
@@ -140,6 +140,8 @@ def read_policy(
         keep=_read_keep(target, where, outputs, problems),
         track=("imports",) if isinstance(target.track, UnsetType) else tuple(dict.fromkeys(target.track)),
         metrics=_read_metrics(target, where, outputs, problems),
+        wait=1 if target.wait == "any" else target.wait,
+        carry=target.carry is not False,
     )
     return policy, tuple(problems)
 

@@ -279,13 +279,13 @@ class TargetTable(Table):
     wait: Annotated[
         str | Positive,
         says(
-            'How many branches to wait for: "all"; "ended", "any" and counts are not yet built.',
+            "How many branches to wait for.",
             '"all", "ended", "any", or a whole number from 1 up',
         ),
     ] = "all"
     carry: Annotated[
         bool | None,
-        says("Whether branches that run again count with their last results.", "true or false", notyet=True),
+        says("Whether branches that run again count with their last results.", "true or false"),
     ] = None
     metrics: Annotated[
         str | None,

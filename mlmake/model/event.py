@@ -67,7 +67,8 @@ class TargetFinished:
 
     `detail` is one sentence for a bad outcome (what went wrong and what to do), `log` where its output is.
     `losers` are the candidates that a selection did not choose, none for all else. `made_in` is the run that made the
-    result which stands now, none where none does.
+    result which stands now, none where none does. A fan-in that did not wait for all its branches tells each of its
+    results, which is not `complete` as long as branches were missing.
     """
 
     time: float
@@ -83,6 +84,7 @@ class TargetFinished:
     log: str | None = None
     losers: tuple[str, ...] | None = None
     made_in: str | None = None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

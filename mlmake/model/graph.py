@@ -50,7 +50,11 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a step is run and judged; none of it is recipe."""
+    """How a step is run and judged; none of it is recipe.
+
+    `wait` is "all", "ended" or how many branches it starts on; with `carry` a branch that is to run again counts with
+    its last good result until then.
+    """
 
     resources: Resources = Resources()
     retries: Retries = Retries()
@@ -61,6 +65,8 @@ class Policy:
     track: tuple[str, ...] = ("imports",)
     metrics: str | None = None
     validity: Validity = ALWAYS_VALID
+    wait: str | int = "all"
+    carry: bool = True
 
 
 @dataclass(frozen=True, slots=True)

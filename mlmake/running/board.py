@@ -1,14 +1,17 @@
 """Where each action of a build stands, and who waits for whom; it decides nothing and starts nothing."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from mlmake.model.decision import Decision
+from mlmake.model.digest import Version
 from mlmake.model.event import GOOD, Outcome
 from mlmake.model.graph import Action, Graph, Resources
 from mlmake.model.job import Job
+from mlmake.model.trace import Trace
+from mlmake.planning.branches import branches, counts
 from mlmake.planning.evidence import Evidence, Settled
 
 
@@ -27,10 +30,19 @@ class State(Enum):
 
 @dataclass(slots=True)
 class Standing:
-    """What is known of one action in this build."""
+    """What is known of one action in this build.
+
+    `unmet` is what it cannot start without, `open` those of its branches that have not ended. Of a fan-in that need not
+    wait for all, `rounds` are the results it has had, `carried` the results that stand for branches still to end in the
+    set that it is on (none: it is on the final one), and `tried` is what it was last on, by content.
+    """
 
     state: State = State.WAITING
     unmet: set[str] = field(default_factory=set)
+    open: set[str] = field(default_factory=set)
+    rounds: int = 0
+    carried: Mapping[str, Trace] | None = None
+    tried: frozenset[tuple[str, Version]] = frozenset()
     decision: Decision | None = None
     evidence: Evidence | None = None
     attempts: int = 0
@@ -55,6 +67,7 @@ class Board:
     def _lay_out(self, graph: Graph, order: Sequence[str], named: Sequence[str]) -> None:
         """Who waits for whom. What has been judged stands as it does."""
         self.graph, self.order = graph, order
+        self.counting = [name for name in order if counts(graph.actions[name])]
         self.dependents: dict[str, list[str]] = {name: [] for name in order}
         for name in order:
             action, standing = graph.actions[name], self.standing.get(name)
@@ -64,9 +77,12 @@ class Board:
                     standing.state = State.DORMANT
             for need in action.upstream + action.after:
                 self.dependents[need].append(name)
+            free = branches(action)
+            standing.open = {b for b in free if b not in self.standing or self.standing[b].outcome is None}
             if standing.state in (State.WAITING, State.DORMANT, State.READY):
-                standing.unmet = {need for need in action.upstream + action.after if self._awaits(action, need)}
-                if standing.unmet and standing.state is State.READY:
+                firm = (need for need in action.upstream + action.after if need not in free)
+                standing.unmet = {need for need in firm if self._awaits(action, need)}
+                if (standing.unmet or standing.open) and standing.state is State.READY:
                     standing.state = State.WAITING
 
     def _awaits(self, action: Action, need: str) -> bool:
@@ -99,8 +115,30 @@ class Board:
     def begin(self) -> None:
         """What waits for nothing is ready."""
         for name in self.order:
-            if self.standing[name].state is State.WAITING and not self.standing[name].unmet:
-                self.to(name, State.READY)
+            self._wake(name)
+
+    def _wake(self, name: str) -> None:
+        standing = self.standing[name]
+        if standing.state is State.WAITING and not standing.unmet and not standing.open:
+            self.to(name, State.READY)
+
+    def gathering(self) -> list[str]:
+        """Fan-ins that may start on some of their branches, the others of which have not ended."""
+        waiting = ((name, self.standing[name]) for name in self.counting)
+        return [n for n, s in waiting if s.open and s.state is State.WAITING and not s.unmet]
+
+    def end_part(self, name: str, *, good: bool) -> None:
+        """It is done with a set that was not final: it waits for more, or is ready for the final one."""
+        standing = self.standing[name]
+        standing.carried = None
+        standing.attempts = standing.rejudged = 0
+        standing.rounds += good
+        self.to(name, State.WAITING)
+        self._wake(name)
+
+    def is_read(self, name: str) -> bool:
+        """Whether a step runs that reads its outputs."""
+        return any(self.standing[other].state is State.RUNNING for other in self.dependents[name])
 
     def call_phonies(self, name: str) -> bool:
         """Wake the phonies that come before a stale action; whether it has to wait for any."""
@@ -128,16 +166,16 @@ class Board:
         self.to(name, State.DONE)
         if settled is not None:
             self.settled[name] = settled
-        if outcome not in GOOD:
-            return
         for other in self.dependents[name]:
             standing = self.standing[other]
-            if name not in standing.unmet:
+            if name in standing.open:
+                standing.open.discard(name)
+                self._wake(other)
+            if outcome not in GOOD or name not in standing.unmet:
                 continue
             standing.unmet.discard(name)
-            if not standing.unmet and standing.state is State.WAITING:
-                self.to(other, State.READY)
-            elif not standing.unmet and standing.state is State.HELD:
+            self._wake(other)
+            if not standing.unmet and standing.state is State.HELD:
                 yield other
 
     def behind(self, name: str) -> Iterator[str]:

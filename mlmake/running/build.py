@@ -1,5 +1,7 @@
 """Plan to events: the one loop that carries a build out, by messages from its crew; it judges nothing itself."""
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
@@ -7,6 +9,7 @@ from mlmake.mlfile.interpolate import Unfillable
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.digest import MISSING
 from mlmake.model.event import (
+    GOOD,
     Event,
     MetricsReported,
     Outcome,
@@ -22,8 +25,9 @@ from mlmake.model.observation import Observation
 from mlmake.model.plan import Request
 from mlmake.model.reason import Code
 from mlmake.model.trace import Failure, Trace
+from mlmake.planning.branches import ALL, branches, is_news, narrowed, needed
 from mlmake.planning.discovered import declaring
-from mlmake.planning.evidence import Settled, gather
+from mlmake.planning.evidence import Evidence, Settled, gather
 from mlmake.planning.judge import Unjudgeable, decide
 from mlmake.planning.lists import doubts
 from mlmake.planning.plan import closure
@@ -55,6 +59,7 @@ from mlmake.running.attempt import Attempted, attempt
 from mlmake.running.board import Board, State
 from mlmake.running.failing import closed_cycle, covering, mishap, outcome_of
 from mlmake.running.ledger import Ledger
+from mlmake.running.lending import Lent
 from mlmake.running.options import Options
 from mlmake.running.order import make_job
 from mlmake.running.outdated import Outdated
@@ -114,6 +119,7 @@ class Build:
         self.room = Room(self.totals, options.jobs or max(1, int(self.totals.cpus)))
         self.busy: set[str] = set()
         self.pauses: list[tuple[float, str]] = []
+        self.instant: deque[str] = deque()
         self.results: dict[str, Trace] = {}
         self.priority: dict[str, float] = {}
         self.outdated = Outdated(installed, self.ledger)
@@ -145,6 +151,7 @@ class Build:
                 if board[name].state is State.READY:
                     yield from self._judge(name)
             yield from self._start()
+            yield from self._gather_some()
             if not self.busy and not self.pauses and not board.ready:
                 break
             yield from self._hear(self.crew.get(self._patience()))
@@ -201,9 +208,20 @@ class Build:
         if action.is_group:
             yield from self._judge_group(name, action)
             return
+        good = [b for b in branches(action) if self.board[b].outcome in GOOD]
+        if action.policy.wait != ALL and len(good) < needed(action):
+            if not self.stopping:
+                detail = mishaps.too_few(len(good), needed(action), self.board.bad_needs(name))
+                yield from self._fail(name, Outcome.FAILED, detail)
+            return
         try:
             evidence = gather(
-                action, self.graph, request=self.request, snapshot=self.snapshot, settled=self.board.settled
+                narrowed(action, good),
+                self.graph,
+                request=self.request,
+                snapshot=self.snapshot,
+                settled=self.board.settled,
+                confirmed=standing.rounds > 0,
             )
             decision = decide(evidence)
         except OSError as error:
@@ -216,8 +234,13 @@ class Build:
             if not self.stopping:
                 self._ask(action)
             return
+        if decision.verb is Verb.SKIP and decision.result is not None and not decision.result.complete:
+            decision = self._completed(action, evidence, decision)
         standing.evidence, standing.decision = evidence, decision
-        if decision.verb is Verb.SKIP:
+        if decision.verb is Verb.SKIP and standing.rounds and decision.result is not None:
+            # Its last result was made from the final set already, and was told of.
+            self._settle(name, Outcome.RAN, _settled(decision.result))
+        elif decision.verb is Verb.SKIP:
             yield from self._keep(name, decision, Outcome.SKIPPED)
         elif decision.verb is Verb.RESTORE:
             if not self.stopping:
@@ -229,6 +252,81 @@ class Build:
             yield from self._fail(name, Outcome.FAILED, mishaps.missing_inputs(missing))
         elif not self.stopping:
             yield from self._hold(name)
+
+    def _completed(self, action: Action, evidence: Evidence, decision: Decision) -> Decision:
+        """What was made before all branches had ended turned out to be made from all that there is."""
+        if decision.result is None or len(branches(evidence.action)) < len(branches(action)):
+            return decision
+        standing = self.board[action.id]
+        whole = self.ledger.record(replace(decision.result, complete=True), job=standing.job_id)
+        self.results[action.id] = whole
+        return replace(decision, result=whole)
+
+    def _gather_some(self) -> Iterator[Event]:
+        """Start fan-ins on the branches that are there, once all that needs no run is settled."""
+        if self.stopping or self.board.ready or any(not self._is_run(name) for name in self.busy):
+            return
+        for name in self.board.gathering():
+            self._take_part(name)
+        yield from self._start()
+
+    def _is_run(self, name: str) -> bool:
+        standing = self.board[name]
+        running = standing.state is State.RUNNING and standing.decision is not None
+        return running and standing.decision is not None and standing.decision.verb is Verb.RUN
+
+    def _take_part(self, name: str) -> None:
+        """Queue a fan-in for the set that is there, if that is enough and has something new."""
+        action, standing = self.graph.actions[name], self.board[name]
+        if standing.rounds and self.board.is_read(name):
+            return
+        carried = self._carried(action)
+        done = [b for b in branches(action) if b in carried or self.board[b].outcome in GOOD]
+        if len(done) < needed(action):
+            return
+        settled = {**self.board.settled, **{b: _settled(t) for b, t in carried.items()}}
+        part = narrowed(action, done)
+        try:
+            evidence = gather(
+                part,
+                self.graph,
+                request=self.request,
+                snapshot=self.snapshot,
+                settled=settled,
+                confirmed=standing.rounds > 0,
+            )
+            fresh = frozenset(evidence.inputs)
+            if fresh == standing.tried or not is_news(dict(evidence.inputs), part, evidence.last):
+                return
+            decision = decide(evidence)
+        except NotAsked:
+            self._ask(action)
+            return
+        except (OSError, Unjudgeable):
+            return  # the final set says so
+        if decision.verb is Verb.SKIP or (decision.verb is Verb.RUN and self.options.frozen):
+            return
+        standing.evidence, standing.decision = evidence, decision
+        standing.carried, standing.tried = carried, fresh
+        if decision.verb is Verb.RESTORE:
+            self._restore(name, decision)
+        elif not self.board.call_phonies(name):
+            self._queue(name)
+        else:
+            self.board.to(name, State.HELD)
+
+    def _carried(self, action: Action) -> dict[str, Trace]:
+        """The results that stand for branches which have not ended: an earlier one, or one of this build so far."""
+        found = {}
+        for name in branches(action):
+            standing = self.board[name]
+            if standing.outcome is not None:
+                continue
+            if standing.rounds or action.policy.carry:
+                result = self.results.get(name) or self.traces.latest(name)
+                if result is not None and all(self.snapshot.stored(product) for product in result.outputs):
+                    found[name] = result
+        return found
 
     def _ask(self, action: Action) -> None:
         self.board.to(action.id, State.ASKING)
@@ -279,6 +377,11 @@ class Build:
         result = decision.result
         assert result is not None, "what is kept or restored has a result"
         self.ledger.choose(result)
+        if self.board[name].carried is not None:
+            self.results[name] = result
+            self.board.end_part(name, good=True)
+            self.ledger.say(self._told(name, outcome, result))
+            return
         codes = {reason.code for reason in decision.reasons}
         if Code.REVALIDATED in codes and Code.ENOUGH not in codes:
             self.ledger.revalidate(result, at=self.snapshot.now)
@@ -291,9 +394,15 @@ class Build:
         yield from self._finish(name, outcome, settled=_settled(result), saved=result.seconds, metrics=result.metrics)
 
     def _queue(self, name: str) -> None:
-        claimed = claim(self.graph.actions[name], self.totals)
+        action = self.graph.actions[name]
         self.board.to(name, State.QUEUED)
-        self.line.join(name, claimed, priority=self.priority[name])
+        if isinstance(action.command, Select):
+            # It takes no time and no room, so it never waits behind what does.
+            self.instant.append(name)
+        else:
+            # Who waits for the first results waits for nothing else.
+            urgent = self.board[name].carried is not None
+            self.line.join(name, claim(action, self.totals), priority=math.inf if urgent else self.priority[name])
 
     def _restore(self, name: str, decision: Decision) -> None:
         result = decision.result
@@ -308,26 +417,30 @@ class Build:
         for name in [name for due, name in self.pauses if due <= now]:
             self._queue(name)
         self.pauses = [(due, name) for due, name in self.pauses if due > now]
+        while not self.stopping and self.instant:
+            yield from self._attempt(self.instant.popleft(), None)
         while not self.stopping and (found := self.line.next(self.room, permit=self.places.take)):
             name, claimed = found
             yield from self._attempt(name, self.room.take(claimed))
 
-    def _attempt(self, name: str, granted: Resources) -> Iterator[Event]:
-        action, standing = self.graph.actions[name], self.board[name]
+    def _attempt(self, name: str, granted: Resources | None) -> Iterator[Event]:
+        standing = self.board[name]
         standing.claimed = granted
         evidence, decision = standing.evidence, standing.decision
         assert evidence is not None and decision is not None, "only what was judged is queued"
+        action = evidence.action
         self.board.to(name, State.RUNNING)
         standing.attempts += 1
         self.attempts_made += 1
         job_id = standing.job_id = f"{self.options.run}-{self.attempts_made:05d}"
         job: Job | None = None
-        if not isinstance(action.command, Select):
+        lent = Lent(self.workspace, job_id, standing.carried or {})
+        if granted is not None:
             log = self.options.log_path(name if standing.attempts == 1 else f"{name}.{standing.attempts}")
             try:
                 job = make_job(
                     action,
-                    evidence.bound,
+                    lent.bound(evidence.bound),
                     name=job_id,
                     attempt=standing.attempts,
                     log=log,
@@ -342,7 +455,7 @@ class Build:
                 yield from self._fail(name, Outcome.FAILED, mishaps.unfillable(error.mistake))
                 return
         standing.job = job
-        execute = self._executing(job) if job is not None else self._selecting(action)
+        execute = lent.around(self._executing(job), self.store) if job is not None else self._selecting(action)
         keep = resumable(action, evidence, failure=self.traces.failure(action.id))
         if name == self.options.foreground:
             # It gets the terminal: nothing may be left to be said while it runs.
@@ -360,7 +473,7 @@ class Build:
             name,
             lambda: attempt(
                 action,
-                evidence.inputs,
+                lent.own(evidence.inputs),
                 job=job_id,
                 keep=keep,
                 execute=execute,
@@ -377,8 +490,9 @@ class Build:
         return lambda: self.executor.execute(job, self.crew.post)
 
     def _selecting(self, action: Action) -> Callable[[], Ended]:
+        results = {**self.results, **(self.board[action.id].carried or {})}
         execute, self.board[action.id].losers = selecting(
-            action, self.graph.actions, results=self.results, workspace=self.workspace, clock=self.clock
+            action, self.graph.actions, results=results, workspace=self.workspace, clock=self.clock
         )
         return execute
 
@@ -393,7 +507,7 @@ class Build:
             case Done(name, Observation() as said):
                 self.busy.discard(name)
                 self.asking.hear(name, said)
-                self.board.to(name, State.READY)
+                self.board.to(name, State.WAITING if self.board[name].open else State.READY)
             case Done(name, _):
                 yield from self._restored(name)
             case Crashed(name, DamagedObject() | OutsideProject() | OSError() as error) if self._restoring(name):
@@ -438,9 +552,9 @@ class Build:
     def _attempted(self, name: str, done: Attempted) -> Iterator[Event]:
         action, standing, ended = self.graph.actions[name], self.board[name], done.ended
         self.busy.discard(name)
-        assert standing.claimed is not None, "only what had room was attempted"
-        self.room.give(standing.claimed)
-        self.places.give()
+        if standing.claimed is not None:
+            self.room.give(standing.claimed)
+            self.places.give()
         if ended is not None and ended.survivors:
             yield Warned(self.clock.now(), name, mishaps.survivors(ended.survivors))
         moved = done.early or done.late
@@ -458,7 +572,8 @@ class Build:
             yield from self._record(name, done)
         elif done.early and standing.rejudged < MOST_REJUDGED:
             standing.attempts, standing.rejudged = standing.attempts - 1, standing.rejudged + 1
-            self.board.to(name, State.READY)
+            standing.tried = frozenset()
+            self.board.to(name, State.WAITING if standing.open else State.READY)
         elif moved:
             yield from self._fail(name, Outcome.DISTURBED, mishaps.disturbed(moved), done)
         elif standing.cancelled or (ended is not None and ended.how is How.CANCELLED):
@@ -504,15 +619,22 @@ class Build:
             self.ledger.without_store(done.store_trouble)
         for text in remarks(action, done, self.graph):
             yield Warned(self.clock.now(), name, text)
-        trace = trace_of(action, evidence, decision, done, now=self.clock.now(), options=self.options)
+        part = standing.carried is not None
+        whole = not part and len(branches(evidence.action)) == len(branches(action))
+        trace = trace_of(evidence, decision, done, now=self.clock.now(), options=self.options, complete=whole)
         if evidence.latest is None:
             yield from self._spare(name, standing.job_id, done)
         trace = self.results[name] = self.ledger.record(trace, job=standing.job_id)
-        self._settle(name, Outcome.RAN, _settled(trace))
+        if part:
+            self.board.end_part(name, good=True)
+        else:
+            self._settle(name, Outcome.RAN, _settled(trace))
         self.ledger.say(
             finished(
                 action,
                 standing,
+                outcome=Outcome.RAN,
+                complete=whole,
                 time=self.clock.now(),
                 seconds=ended.seconds,
                 metrics=trace.metrics,
@@ -531,19 +653,43 @@ class Build:
         if kept:
             yield Warned(self.clock.now(), name, mishaps.spared(kept))
 
+    def _told(self, name: str, outcome: Outcome, result: Trace) -> Event:
+        """A fan-in has taken an earlier result for a set that is not final."""
+        return finished(
+            self.graph.actions[name],
+            self.board[name],
+            time=self.clock.now(),
+            outcome=outcome,
+            complete=False,
+            saved=result.seconds,
+            metrics=result.metrics,
+            result=result,
+        )
+
     def _fail(self, name: str, outcome: Outcome, detail: str, done: Attempted | None = None) -> Iterator[Event]:
         """A bad outcome: note it, tell it, block what is behind it, and stop as `on_error` says."""
         action, ended = self.graph.actions[name], done.ended if done else None
         code = ended.code if ended else None
+        if self.board[name].carried is not None and outcome is not Outcome.CANCELLED:
+            yield Warned(self.clock.now(), name, mishaps.failed_on_part(detail))
+            self.board.end_part(name, good=False)
+            return
         self.ledger.fail(self._failure(name, outcome, code))
         yield from self._finish(name, outcome, seconds=ended.seconds if ended else 0.0, code=code, detail=detail)
         yield from self._block(name)
         if outcome is Outcome.CANCELLED:
             return
+        if self._is_tolerated(name):
+            return
         if action.policy.on_error == "trim":
             yield from self._trim(name)
         elif action.policy.on_error == "stop" and not self.options.keep_going:
             self._stop()
+
+    def _is_tolerated(self, name: str) -> bool:
+        """Whether all that depends on it can do without it."""
+        behind = self.board.dependents[name]
+        return bool(behind) and all(name in branches(self.graph.actions[other]) for other in behind)
 
     def _stop(self) -> None:
         """Start nothing more."""
@@ -586,6 +732,9 @@ class Build:
         detail: str | None = None,
     ) -> Iterator[Event]:
         """The outcome of an action is known: those that wait for it go on, and it is told."""
+        if self.board[name].rounds:
+            # What it was before is told first.
+            yield from self.ledger.commit()
         self._settle(name, outcome, settled)
         action = self.graph.actions[name]
         if not action.is_group or outcome is Outcome.FAILED:

@@ -243,3 +243,14 @@ def stale(reasons: Sequence[Reason]) -> str:
 def not_listed(makers: Sequence[str]) -> str:
     """The makers of a list are up to date, and yet what they have made cannot be read."""
     return f"what {_listed(makers)} made cannot be listed, it is gone from disk and store: build it with --force"
+
+
+def too_few(there: int, needed: int, bad: Sequence[str]) -> str:
+    """Too few branches of a fan-in succeeded."""
+    lost = f"; {_listed(bad)} ended badly" if bad else ""
+    return f"{there} of its branches succeeded, it needs {needed} (`wait`){lost}"
+
+
+def failed_on_part(detail: str) -> str:
+    """A fan-in failed on a set that was not final."""
+    return f"on the branches that are there so far: {detail}; it is tried again with the next"

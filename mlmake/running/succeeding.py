@@ -13,10 +13,10 @@ from mlmake.running.options import Options
 
 
 def trace_of(
-    action: Action, evidence: Evidence, decision: Decision, done: Attempted, *, now: float, options: Options
+    evidence: Evidence, decision: Decision, done: Attempted, *, now: float, options: Options, complete: bool
 ) -> Trace:
-    """The result of a run that ended `now`, in seconds since the epoch."""
-    ended = done.ended
+    """The result of a run that ended `now`, in seconds since the epoch; `complete` if it was made from all branches."""
+    action, ended = evidence.action, done.ended
     assert ended is not None, "a success has ended"
     return Trace(
         action=action.id,
@@ -35,6 +35,7 @@ def trace_of(
         read=done.read,
         packages=done.packages,
         baseline=done.baseline,
+        complete=complete,
     )
 
 

@@ -19,14 +19,20 @@ def finished(
     code: int | None = None,
     detail: str | None = None,
     result: Trace | None = None,
+    outcome: Outcome | None = None,
+    complete: bool = True,
 ) -> TargetFinished:
-    """An action has its outcome; `result` is what stands if that is a good one."""
-    assert standing.outcome is not None, "only what has its outcome is told"
+    """An action has its outcome; `result` is what stands if that is a good one.
+
+    `outcome` is given where more may follow; then it is not `complete`, or all of its branches were there already.
+    """
+    outcome = outcome or standing.outcome
+    assert outcome is not None, "only what has its outcome is told"
     return TargetFinished(
         time=time,
         target=action.target,
         instance=action.id,
-        outcome=standing.outcome,
+        outcome=outcome,
         reasons=standing.decision.reasons if standing.decision else (),
         seconds=seconds,
         metrics=metrics or {},
@@ -35,7 +41,8 @@ def finished(
         detail=detail,
         log=standing.job.log if standing.job else None,
         losers=standing.losers,
-        made_in=result.run if result is not None and standing.outcome in GOOD else None,
+        made_in=result.run if result is not None and outcome in GOOD else None,
+        complete=complete,
     )
 
 

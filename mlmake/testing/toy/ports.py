@@ -333,6 +333,21 @@ class FakeWorkspace:
         kept = store.keep(ROOT + path)
         return Product(name, path, kept.digest, kept.size, kept.object)
 
+    def lent(self, job: str, path: str) -> str:
+        """See `Workspace.lent`."""
+        return f"lent/{job}/{path}"
+
+    def lend(self, job: str, products: Sequence[Product], store: ContentStore) -> None:
+        """See `Workspace.lend`."""
+        for product in products:
+            if product.object is None:
+                raise DamagedObject(product.path)
+            store.place(product.object, ROOT + self.lent(job, product.path))
+
+    def take_back(self, job: str) -> None:
+        """See `Workspace.take_back`."""
+        self.disk.remove(f"lent/{job}/")
+
     def restore(self, products: Sequence[Product], store: ContentStore) -> None:
         """See `Workspace.restore`."""
         for product in products:

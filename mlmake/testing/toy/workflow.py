@@ -115,6 +115,8 @@ class Step:
     keep: tuple[str, ...] = ()
     least: float | None = None
     cpus: float = 1
+    wait: str | int = "all"
+    carry: bool = True
 
     def ids(self) -> tuple[str, ...]:
         """Its instances."""
@@ -375,6 +377,8 @@ def _action(design: Design, step: Step, key: int | None, params: Mapping[str, in
             track=step.track,
             keep=tuple(path for name, path in step.paths(key) if name in step.keep),
             metrics="a" if step.shape in ("file", "two") else None,
+            wait=step.wait,
+            carry=step.carry,
         ),
     )
 

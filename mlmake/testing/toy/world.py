@@ -69,7 +69,7 @@ class Told:
             case TargetStarted(instance=name):
                 self.started.append(name)
             case TargetFinished(instance=name):
-                assert name not in self.ended, f"{name} ended twice"
+                assert name not in self.ended or not self.ended[name].complete, f"{name} ended twice"
                 self.ended[name] = event
             case RunFinished():
                 self.over = event
