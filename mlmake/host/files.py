@@ -218,6 +218,7 @@ class LocalWorkspace:
 
     def recover(self, is_recorded: Callable[[Mapping[str, Version]], bool]) -> Sequence[str]:
         """See `Aside.recover`; `is_recorded` says whether a result with all of these outputs is remembered."""
+        remove(self.absolute(self._lent))
         told = self._aside.recover(lambda outputs: is_recorded({path: self._recovered(path) for path in outputs}))
         self._looks.clear()
         return told

@@ -356,6 +356,18 @@ class _Builder:
                 policy=policy,
                 files=files,
             )
+            self._count(actions[instance], common.where, known=not (flawed or lists))
+
+    def _count(self, action: Action, where: KeyPath, *, known: bool) -> None:
+        """A fan-in cannot wait for more branches than there will ever be."""
+        wait = action.policy.wait
+        if not known or not isinstance(wait, int) or wait <= (there := len(action.branches)):
+            return
+        if there:
+            hint = f'{there} is the most; or wait = "all"'
+        else:
+            hint = 'a count needs a list, like inputs = [":train"] of a matrix; leave wait out'
+        self.notes.add((*where, "wait"), f"wait is {wait}, and {action.id} has {there} branches", hint)
 
     def _filled_policy(self, common: _Common, table: TargetTable, instance: str) -> tuple[Mapping[str, object], object]:
         """Resources and the time limit with names filled in."""

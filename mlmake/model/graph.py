@@ -101,6 +101,14 @@ class Action:
         return not self.outputs and not self.is_group
 
     @property
+    def branches(self) -> tuple[str, ...]:
+        """The actions that its list inputs refer to, each once, if it need not wait for all of them; else none."""
+        if self.policy.wait == "all":
+            return ()
+        items = (item for declared in self.inputs if declared.many for item in declared.items)
+        return tuple(dict.fromkeys(item.maker for item in items if isinstance(item, Made | Part | PartGlob)))
+
+    @property
     def is_group(self) -> bool:
         """It stands for others and never runs."""
         return isinstance(self.command, Group | Listing)

@@ -11,14 +11,6 @@ ALL, ENDED = "all", "ended"
 """The words of `wait` that are no count."""
 
 
-def branches(action: Action) -> tuple[str, ...]:
-    """The actions that its list inputs refer to, each once, if it need not wait for all of them; else none."""
-    if action.policy.wait == ALL:
-        return ()
-    makers = (_maker(item) for declared in action.inputs if declared.many for item in declared.items)
-    return tuple(dict.fromkeys(maker for maker in makers if maker is not None))
-
-
 def needed(action: Action) -> int:
     """How many branches have to be there."""
     wait = action.policy.wait
@@ -32,7 +24,7 @@ def counts(action: Action) -> bool:
 
 def narrowed(action: Action, taken: Collection[str]) -> Action:
     """The same action on these of its branches alone."""
-    every = branches(action)
+    every = action.branches
     if not every or set(every) <= set(taken):
         return action
     left_out = set(every) - set(taken)
@@ -54,7 +46,7 @@ def is_news(inputs: Mapping[str, Version], action: Action, last: Trace | None) -
     if last is None:
         return True
     before = set(last.inputs)
-    own = made_by(action, branches(action)) or set(inputs)
+    own = made_by(action, action.branches) or set(inputs)
     return any((path, version) not in before for path, version in inputs.items() if path in own)
 
 

@@ -11,7 +11,7 @@ from mlmake.model.event import GOOD, Outcome
 from mlmake.model.graph import Action, Graph, Resources
 from mlmake.model.job import Job
 from mlmake.model.trace import Trace
-from mlmake.planning.branches import branches, counts
+from mlmake.planning.branches import counts
 from mlmake.planning.evidence import Evidence, Settled
 
 
@@ -77,7 +77,7 @@ class Board:
                     standing.state = State.DORMANT
             for need in action.upstream + action.after:
                 self.dependents[need].append(name)
-            free = branches(action)
+            free = action.branches
             standing.open = {b for b in free if b not in self.standing or self.standing[b].outcome is None}
             if standing.state in (State.WAITING, State.DORMANT, State.READY):
                 firm = (need for need in action.upstream + action.after if need not in free)

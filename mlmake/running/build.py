@@ -25,7 +25,7 @@ from mlmake.model.observation import Observation
 from mlmake.model.plan import Request
 from mlmake.model.reason import Code
 from mlmake.model.trace import Failure, Trace
-from mlmake.planning.branches import ALL, branches, is_news, narrowed, needed
+from mlmake.planning.branches import ALL, is_news, narrowed, needed
 from mlmake.planning.discovered import declaring
 from mlmake.planning.evidence import Evidence, Settled, gather
 from mlmake.planning.judge import Unjudgeable, decide
@@ -208,7 +208,7 @@ class Build:
         if action.is_group:
             yield from self._judge_group(name, action)
             return
-        good = [b for b in branches(action) if self.board[b].outcome in GOOD]
+        good = [b for b in action.branches if self.board[b].outcome in GOOD]
         if action.policy.wait != ALL and len(good) < needed(action):
             if not self.stopping:
                 detail = mishaps.too_few(len(good), needed(action), self.board.bad_needs(name))
@@ -255,7 +255,7 @@ class Build:
 
     def _completed(self, action: Action, evidence: Evidence, decision: Decision) -> Decision:
         """What was made before all branches had ended turned out to be made from all that there is."""
-        if decision.result is None or len(branches(evidence.action)) < len(branches(action)):
+        if decision.result is None or len(evidence.action.branches) < len(action.branches):
             return decision
         standing = self.board[action.id]
         whole = self.ledger.record(replace(decision.result, complete=True), job=standing.job_id)
@@ -281,7 +281,7 @@ class Build:
         if standing.rounds and self.board.is_read(name):
             return
         carried = self._carried(action)
-        done = [b for b in branches(action) if b in carried or self.board[b].outcome in GOOD]
+        done = [b for b in action.branches if b in carried or self.board[b].outcome in GOOD]
         if len(done) < needed(action):
             return
         settled = {**self.board.settled, **{b: _settled(t) for b, t in carried.items()}}
@@ -318,7 +318,7 @@ class Build:
     def _carried(self, action: Action) -> dict[str, Trace]:
         """The results that stand for branches which have not ended: an earlier one, or one of this build so far."""
         found = {}
-        for name in branches(action):
+        for name in action.branches:
             standing = self.board[name]
             if standing.outcome is not None:
                 continue
@@ -620,7 +620,7 @@ class Build:
         for text in remarks(action, done, self.graph):
             yield Warned(self.clock.now(), name, text)
         part = standing.carried is not None
-        whole = not part and len(branches(evidence.action)) == len(branches(action))
+        whole = not part and len(evidence.action.branches) == len(action.branches)
         trace = trace_of(evidence, decision, done, now=self.clock.now(), options=self.options, complete=whole)
         if evidence.latest is None:
             yield from self._spare(name, standing.job_id, done)
@@ -689,7 +689,7 @@ class Build:
     def _is_tolerated(self, name: str) -> bool:
         """Whether all that depends on it can do without it."""
         behind = self.board.dependents[name]
-        return bool(behind) and all(name in branches(self.graph.actions[other]) for other in behind)
+        return bool(behind) and all(name in self.graph.actions[other].branches for other in behind)
 
     def _stop(self) -> None:
         """Start nothing more."""

@@ -73,7 +73,7 @@ def fields(event: Event) -> dict[str, Json]:
             }
         case TargetFinished():
             # A selection has waited for all, so its set is complete.
-            chosen = {} if event.losers is None else {"losers": list(event.losers), "complete": True}
+            chosen = {} if event.losers is None else {"losers": list(event.losers)}
             return {
                 "event": "target-finished",
                 "time": event.time,
@@ -88,6 +88,7 @@ def fields(event: Event) -> dict[str, Json]:
                 "detail": event.detail,
                 "log": event.log,
                 "made_in": event.made_in,
+                "complete": event.complete,
                 **chosen,
             }
         case OutputText():

@@ -81,6 +81,7 @@ def stage(monkeypatch, tmp_path):
         memory = property(lambda self: stage.memory)
         doubts = property(lambda self: stage.doubts)
         document = SimpleNamespace(texts={})
+        clock = SimpleNamespace(now=lambda: 0.0)
         idle = None
         notices = property(lambda self: stage.notices)
         root = property(lambda self: stage.root)

@@ -1,7 +1,8 @@
-"""Laws 6, 7, 8 and 20 for fan-ins that need not wait: any order, failures and interruptions end as if all had waited."""
+"""Laws 2, 6, 7, 8 and 20 for fan-ins that need not wait: whatever happens, the end is as if all had waited."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import event, given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from mlmake.model.event import GOOD, Outcome
 from mlmake.model.graph import Select
 from mlmake.model.trace import Trace
-from mlmake.planning.branches import branches, needed
+from mlmake.planning.branches import needed
 from mlmake.testing.toy.strategies import orders
 from mlmake.testing.toy.workflow import SOURCES, Design, Ref, Step
 from mlmake.testing.toy.world import Told, World, essence
@@ -76,14 +77,14 @@ def built(world: World, order: Sequence[int]) -> tuple[Told, Trace | None, list[
     run = f"run{world.builds}"
     found = [trace for trace in world.traces.everything() if trace.action == "g" and trace.run == run]
     # What turned out to be made from all that there is, is recorded once more as that.
-    again = {u.order for t, u in zip(found, found[1:], strict=False) if (t.inputs, t.outputs) == (u.inputs, u.outputs)}
+    again = {u.order for t, u in pairwise(found) if (t.inputs, t.outputs) == (u.inputs, u.outputs)}
     return told, before, [trace for trace in found if trace.order not in again]
 
 
 def check_rounds(world: World, told: Told, before: Trace | None, rounds: Sequence[Trace]) -> None:
     """Laws 7 and 8: no set is a proper part of the one before it, unless it is final, and none is tried twice."""
     action = world.graph().actions["g"]
-    ended = all(told.ended[b].outcome is not None for b in branches(action) if b in told.ended)
+    ended = all(told.ended[b].outcome is not None for b in action.branches if b in told.ended)
     for number, trace in enumerate(rounds):
         last = rounds[number - 1] if number else before
         final = ended and number == len(rounds) - 1
@@ -112,8 +113,8 @@ def test_law_6_synchrony(
     twin = waiting_for_all_that_ended(world)
     told, waited = world.build(order=order, jobs=jobs), twin.build(order=(0,))
     action = world.graph().actions["g"]
-    good = [b for b in branches(action) if told.ended[b].outcome in GOOD]
-    for name in branches(action):
+    good = [b for b in action.branches if told.ended[b].outcome in GOOD]
+    for name in action.branches:
         assert told.ended[name].outcome == waited.ended[name].outcome, "a failed branch stops no other"
     if len(good) < needed(action):
         assert told.ended["g"].outcome is Outcome.FAILED

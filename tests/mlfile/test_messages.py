@@ -1149,24 +1149,9 @@ Mlfile:18:1: `ready` is not yet built
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:19:8: `wait` = "any" is not yet built
-    wait = "any"
-           ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:20:1: `carry` is not yet built
-    carry = true
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
 Mlfile:21:1: `sandbox` is not yet built
     sandbox = "strict"
     ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:28:8: `wait` = 2 is not yet built
-    wait = 2
-           ^
 hint: leave it out; this version of mlmake cannot honour it
 
 Mlfile:32:13: `aggregate` = "vote" is not yet built

@@ -56,6 +56,7 @@ def test_a_finished_target_whole():
         "detail": None,
         "log": None,
         "made_in": None,
+        "complete": True,
     }
 
 
