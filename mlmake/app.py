@@ -18,6 +18,7 @@ from mlmake.executors.warm import WarmExecutor
 from mlmake.history.asked import asked_document
 from mlmake.history.lineage import Lineage
 from mlmake.history.past import NOW, Head, Parameter, Past
+from mlmake.history.returning import Return, standing_then
 from mlmake.host.clock import SystemClock
 from mlmake.host.crew import ThreadCrew
 from mlmake.host.files import LocalWorkspace
@@ -61,6 +62,7 @@ from mlmake.running.lineage import find_lineage
 from mlmake.running.lists import Recorded
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
+from mlmake.running.returning import put_back, select
 from mlmake.running.runs import log_name, new_run
 from mlmake.running.survey import survey
 from mlmake.running.telling import interrupted
@@ -69,7 +71,7 @@ from mlmake.stores.former import read_former, write_former
 from mlmake.stores.ignore import ignore_itself
 from mlmake.stores.lmdb import LmdbState, open_state
 from mlmake.stores.memory import MemoryState
-from mlmake.stores.past import asked_from, given_past
+from mlmake.stores.past import PastRuns, asked_from, given_past
 from mlmake.views.jsonl import encoded, speakable
 
 
@@ -346,6 +348,41 @@ class App:
                 )
             finally:
                 self.workspace.close()
+
+    def restore_run(self, run: str, words: Sequence[str], *, dry: bool = False) -> Return:
+        """Put back the outputs of all targets, or of those named, as they were when a run ended. Records nothing.
+
+        Waits for a build of this project to end first, unless `dry`. Raises Usage.
+        """
+        if dry:
+            return self._restore_run(run, words, dry=True)
+        self._take_over()
+        ignore_itself(self.state_dir)
+        lock = BuildLock(os.path.join(self.state_dir, "lock"))
+        lock.acquire("mlmake restore", wait=self.tell_waiting)
+        with closing(lock):
+            now = self.clock.now()
+            self.notices += [event.text for event in self._mend(now)]
+            try:
+                found = self._restore_run(run, words, dry=False)
+                self._former = read_former(self.state_dir)
+                # Should their instances be no more, the next build puts them away as it would have done then.
+                self._note(self._former | {path: i.action for i in found.items if "@" in i.action for path in i.paths})
+                return found
+            finally:
+                self.workspace.close()
+
+    def _restore_run(self, run: str, words: Sequence[str], *, dry: bool) -> Return:
+        past = PastRuns(self.runs_folder).read(run)
+        recorded = self.state.made_in({step.made_in for step in past.steps.values() if step.made_in is not None})
+        made = {(speakable(trace.action), trace.run): trace for trace in recorded}
+        items = standing_then(past, made)
+        chosen = select(items, words, folder=self._folder)
+        if isinstance(chosen, Wrong):
+            raise Usage(f"run {run}: {chosen.message}")
+        job = f"restore-{new_run(self.clock.now())}"
+        done = put_back(chosen, workspace=self.workspace, store=self.store, archive=self.state, job=job, dry=dry)
+        return Return(run, past.head.ended, tuple(done), dry=dry, named=bool(words))
 
     def _mend(self, now: float) -> Iterator[Warned]:
         """After a mlmake that was killed: end its steps and put back what was moved aside for them."""

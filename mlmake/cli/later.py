@@ -2,7 +2,6 @@
 
 from mlmake.cli.settings import not_yet
 
-restore = not_yet("restore", "Put the outputs of an earlier run back")
 watch = not_yet("watch", "Build again whenever something calls for it")
 report = not_yet("report", "Write one page about a run")
 cache = not_yet("cache", "Look after the content store")

@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "metrics": ("mlmake.cli.metrics", "metrics"),
     "params": ("mlmake.cli.params", "params"),
     "lineage": ("mlmake.cli.lineage", "lineage"),
-    "restore": ("mlmake.cli.later", "restore"),
+    "restore": ("mlmake.cli.restore", "restore"),
     "watch": ("mlmake.cli.later", "watch"),
     "serve": ("mlmake.cli.serve", "serve"),
     "report": ("mlmake.cli.later", "report"),

@@ -46,9 +46,9 @@ def matches(graph: Graph, word: str, folder: str = "") -> tuple[str, ...] | None
         return (word,)
     name, at, selector = word.partition("@")
     if at and name in graph.targets:
-        wanted = _pairs(selector)
+        wanted = pairs(selector)
         actions = graph.targets[name].actions
-        found = tuple(a for a in actions if wanted and wanted.items() <= _pairs(a.partition("@")[2]).items())
+        found = tuple(a for a in actions if wanted and wanted.items() <= pairs(a.partition("@")[2]).items())
         if found:
             return found
         if (listing := graph.targets[name].listing) is not None and not is_complete(graph, listing):
@@ -125,12 +125,13 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
-def _pairs(selector: str) -> dict[str, str]:
-    pairs = {}
+def pairs(selector: str) -> dict[str, str]:
+    """The keys and values after the "@" of a name, as text."""
+    found = {}
     for part in filter(None, selector.split(",")):
         key, _, value = part.partition("=")
-        pairs[decoded(key)] = decoded(value)
-    return pairs
+        found[decoded(key)] = decoded(value)
+    return found
 
 
 def _complaint(graph: Graph, word: str) -> str:
