@@ -92,22 +92,23 @@ def _order(action: Action, scope: Mapping[str, object], context: Mapping[str, ob
         case Argv(words):
             return Process(fill_argv(words, scope))
         case Call() as call:
-            return FunctionCall(call.module, call.function, _arguments(call, action, scope), _with_paths(context))
+            told = {**_with_paths(context), "matrix": _with_files(action)}
+            return FunctionCall(call.module, call.function, _arguments(call, action, scope), told)
         case other:
             raise AssertionError(f"{action.id}: a {type(other).__name__} is no job")
 
 
 def _arguments(call: Call, action: Action, scope: Mapping[str, object]) -> dict[str, object]:
     """The keyword arguments that the function asks for, from what the action offers."""
-    inputs, outputs = scope["inputs"], scope["outputs"]
+    inputs, outputs, keys = scope["inputs"], scope["outputs"], _with_files(action)
     offered: dict[str, object] = {key: value for key, value in nested(action.params).items() if key not in scope}
     offered |= {name.rpartition(".")[2]: value for name, value in action.params.items()}
     for files in (inputs, outputs):
         if isinstance(files, dict):
             offered |= {name: _paths(value) for name, value in files.items()}
-    offered |= action.keys
-    always = {
-        "matrix": dict(action.keys),
+    offered |= keys
+    always: dict[str, object] = {
+        "matrix": keys,
         "inputs": _paths(inputs),
         "outputs": _paths(outputs),
         "params": scope["params"],
@@ -117,7 +118,7 @@ def _arguments(call: Call, action: Action, scope: Mapping[str, object]) -> dict[
     asked = [name for name in call.arguments if name != "step"]
     given = {name: always[name] if name in always else offered[name] for name in asked if name in {**offered, **always}}
     if call.rest:
-        given |= {k: v for k, v in action.keys.items() if k not in given}
+        given |= {key: value for key, value in keys.items() if key not in given}
     return given
 
 
@@ -133,6 +134,11 @@ def source_value(source: Source, listing: Callable[[str], Sequence[str]]) -> str
             case Remote(url):
                 found[url] = None
     return list(found) if source.many else next(iter(found), "")
+
+
+def _with_files(action: Action) -> dict[str, object]:
+    """The matrix values for a function, which gets files as such."""
+    return {key: PathText(str(value)) if key in action.files else value for key, value in action.keys.items()}
 
 
 def _with_parts(action: Action) -> dict[str, object]:

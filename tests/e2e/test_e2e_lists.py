@@ -361,3 +361,19 @@ def test_why_a_dynamic_target_is_about_its_instances(shards):
     said = shards("why", "train").out
     assert said.startswith("train@shard=build/shards/a.txt is up to date")
     assert "The same holds for 2 more" in said
+
+
+def test_a_called_function_gets_the_file_as_a_path(project):
+    project.write("data/a b.txt", "one")
+    project.write(
+        "steps.py",
+        "def run(part, step, out, **rest):\n"
+        "    assert step.matrix['part'] == part\n"
+        "    out.write_text(f'{type(part).__mro__[-2].__name__} {part.stem} {part.read_text()}')\n",
+    )
+    project.mlfile(
+        '[target.t]\ncall = "steps:run"\noutputs = { out = "out/{part.stem}" }\n'
+        'matrix = { part = { glob = "data/*.txt" } }\n'
+    )
+    project.build()
+    assert project.read("out/a b") == "PurePath a b one"

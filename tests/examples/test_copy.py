@@ -34,7 +34,7 @@ def test_a_copy_is_a_whole_project(tmp_path: Path) -> None:
 def test_both_mlfiles_call_what_is_there(text: str, package: str) -> None:
     mlfile = tomllib.loads({"project": mlfile_text, "checkout": checkout_text}[text]("digits"))
     called = [target["call"] for target in mlfile["target"].values() if "call" in target]
-    assert called == [f"{package}.{name}:run" for name in ("ingest", "train", "evaluate")]
+    assert called == [f"{package}.{name}:run" for name in ("ingest", "train", "evaluate", "survey", "overview")]
     assert f"-m {package}.split " in mlfile["target"]["split"]["run"]
     instances = sum(len(table["algo"]) * len(table["config"]) for table in mlfile["target"]["train"]["matrix"])
     assert instances == 9

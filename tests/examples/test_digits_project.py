@@ -89,3 +89,24 @@ def test_the_trained_models_answer(project: Path) -> None:
         said = server.communicate(timeout=30)
     assert server.returncode == 128 + signal.SIGTERM, said
     assert not os.path.exists(project / "build/digits")
+
+
+def test_a_portion_that_comes_is_surveyed_alone(tmp_path: Path) -> None:
+    """The survey has an instance for each portion that is there; what one that went has left goes too."""
+    project = tmp_path / "mine"
+    copy_example("digits", str(project))
+    mlmake(project, "-q", "overview")
+    lines = (project / "build/overview.txt").read_text().splitlines()
+    assert [line.split()[:2] for line in lines][:2] == [["portion", "images"], ["portion-01", "200"]]
+    assert len(lines) == 10
+    rows = (project / "data/portion-01.csv").read_text().splitlines(keepends=True)
+    (project / "data/portion-10.csv").write_text("".join(rows[:21]))
+    events = [json.loads(line) for line in mlmake(project, "--json", "build", "overview").splitlines()]
+    finished = {event["instance"]: event["outcome"] for event in events if event["event"] == "target-finished"}
+    new = "survey@portion=data/portion-10.csv"
+    assert {name for name, outcome in finished.items() if outcome == "ran"} == {new, "overview"}
+    assert len(finished) == 11
+    (project / "data/portion-10.csv").unlink()
+    mlmake(project, "-q", "overview")
+    assert not (project / "build/survey/portion-10.json").exists()
+    assert (project / "build/overview.txt").read_text().splitlines() == lines
