@@ -10,7 +10,7 @@ import pytest
 from mlmake.examples.copy import CannotCopy, checkout_text, copy_example, home, mlfile_text
 
 ROOT = Path(__file__).parents[2]
-STEPS = {"__init__", "drawing", "evaluate", "features", "ingest", "split", "table", "train"}
+STEPS = {"__init__", "drawing", "evaluate", "features", "ingest", "overview", "split", "survey", "table", "train"}
 
 
 def test_a_copy_is_a_whole_project(tmp_path: Path) -> None:
