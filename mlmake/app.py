@@ -29,6 +29,7 @@ from mlmake.host.makeflags import read_offer
 from mlmake.host.packages import InstalledPackages
 from mlmake.host.project import Located
 from mlmake.host.provenance import Provenance
+from mlmake.host.room import short_of
 from mlmake.host.signals import interrupts
 from mlmake.host.sources import LocalSources
 from mlmake.mlfile.doubts import find_doubts
@@ -47,6 +48,7 @@ from mlmake.planning.explain import Chain
 from mlmake.planning.lists import Grown
 from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import LISTED, Wrong, choose
+from mlmake.planning.retention import Policy
 from mlmake.planning.selection import chosen_instances
 from mlmake.planning.vanished import farewell
 from mlmake.planning.versus import versus
@@ -66,12 +68,13 @@ from mlmake.running.returning import put_back, select
 from mlmake.running.runs import log_name, new_run
 from mlmake.running.survey import survey
 from mlmake.running.telling import interrupted
-from mlmake.stores.content import FolderStore
+from mlmake.stores.collecting import Report
 from mlmake.stores.former import read_former, write_former
 from mlmake.stores.ignore import ignore_itself
 from mlmake.stores.lmdb import LmdbState, open_state
 from mlmake.stores.memory import MemoryState
 from mlmake.stores.past import PastRuns, asked_from, given_past
+from mlmake.upkeep import Upkeep
 from mlmake.views.jsonl import encoded, speakable
 
 
@@ -88,7 +91,9 @@ class App:
         self.state_dir = state_folder(self.root)
         self.runs_folder = os.path.join(self.state_dir, "runs")
         project = reading.graph.project
-        self.store = FolderStore(cache_folder(self.root, project.cache_dir), link=project.link)
+        cache = cache_folder(self.root, project.cache_dir)
+        self.upkeep = Upkeep(self.root, self.name, store_folder=cache, state_dir=self.state_dir, link=project.link)
+        self.store = self.upkeep.store
         self.clock = SystemClock()
         self.command = " ".join(("mlmake", *sys.argv[1:]))
         self.idle: RunFinished | None = None
@@ -112,12 +117,14 @@ class App:
         folder = os.path.join(self.state_dir, "state")
         try:
             ignore_itself(self.state_dir)
-            state: LmdbState | MemoryState = open_state(folder, repair=self._building, rebuild=self.store.remembered)
+            state: LmdbState | MemoryState = open_state(
+                folder, repair=self._building, rebuild=self.store.remembered, parts=self.store.parts
+            )
         except (StateTrouble, OSError):
             if self._building:
                 raise
             # Only what records must be able to write; of a newer mlmake it is said again.
-            state = open_state(folder, readonly=True, rebuild=self.store.remembered)
+            state = open_state(folder, readonly=True, rebuild=self.store.remembered, parts=self.store.parts)
         self.notices += state.notices
         return state
 
@@ -296,8 +303,14 @@ class App:
                 message = crew.get(0)
                 yield interrupted(self.clock.now(), message.signal if isinstance(message, Interrupted) else None)
                 return
-            with closing(lock), closing(self._share_places(crew)) as places:
-                yield from self._build(request, crew, places, foreground)
+            with closing(lock):
+                ended = False
+                with closing(self._share_places(crew)) as places, closing(self.upkeep.pin(self.clock.now())):
+                    for event in self._build(request, crew, places, foreground):
+                        yield event
+                        ended = isinstance(event, RunFinished) and event.outcome != "interrupted"
+                if ended:
+                    self.upkeep.go_on(self.state, self.graph)
 
     def _share_places(self, crew: ThreadCrew) -> Places:
         """What decides with us how much runs at once."""
@@ -400,6 +413,7 @@ class App:
     def _build(self, request: Request, crew: ThreadCrew, places: Places, foreground: str | None) -> Iterator[Event]:
         workspace, state, began = self.workspace, self.state, self.clock.now()
         yield from self._mend(began)
+        self.upkeep.begin(state)
         self._former = read_former(self.state_dir)
         self._put_away({name for name, target in self.graph.targets.items() if target.listing is None})
         live = self.choices.verbose > 0
@@ -434,6 +448,7 @@ class App:
             retries=self.choices.retry,
             foreground=foreground,
             origin=self._origin(),
+            room=lambda size, kept: short_of([(self.root, size), *([(self.store.folder, size)] if kept else [])]),
         )
         self.installed.refresh()
         self._prefetch(closure(self.graph, request.actions))
@@ -507,6 +522,32 @@ class App:
         self.state.prefetch([action.recipe for action in actions], order)
         paths = [item.path for a in actions for i in a.inputs for item in i.items if isinstance(item, Leaf | Made)]
         self.workspace.prefetch([*paths, *(output.path for a in actions for output in a.outputs)])
+
+    def retention(
+        self, *, unused_for: float | None = None, max_size: int | None = None, keep_runs: int | None = None
+    ) -> Policy:
+        """For how long results are kept: as asked for, else as the Mlfile says.
+
+        If only `keep_runs` is given, what these runs did not end with goes whatever its age.
+        """
+        project, only_runs = self.graph.project, False
+        runs: frozenset[tuple[str, str]] | None = None
+        if keep_runs is not None:
+            ids = {speakable(action): action for action in self.graph.actions}
+            past = PastRuns(self.runs_folder)
+            steps = [step for run in past.names()[:keep_runs] for step in past.read(run).steps.values()]
+            runs = frozenset((ids.get(s.instance, s.instance), s.made_in) for s in steps if s.made_in is not None)
+            only_runs = unused_for is None and max_size is None
+        return Policy(
+            unused_for=project.unused_for if unused_for is None else unused_for,
+            max_size=project.max_size if max_size is None else max_size,
+            runs=runs,
+            only_runs=only_runs,
+        )
+
+    def collect(self, policy: Policy, *, dry: bool) -> Report:
+        """Remove what this policy allows, or say what would go. Raises Busy, StateTrouble, StoreTrouble, OSError."""
+        return self.upkeep.collect(self.state, self.graph, policy, choices=self.choices, dry=dry)
 
     @property
     def holds_until(self) -> float:

@@ -59,6 +59,13 @@ class TraceStore(Memory, Protocol):
     def revalidate(self, trace: Trace, *, at: float) -> None:
         """Note when a result was found to stand, in seconds since the epoch; its baseline does not move."""
 
+    def hit(self, traces: Iterable[Trace], *, at: float, only_overdue: bool = False) -> bool:
+        """Note that these results were of use, to the hour (`at`: seconds since the epoch); durable after `commit`.
+
+        Gives whether one of them was last noted so long ago that it is worth a transaction; with `only_overdue`
+        nothing is noted unless that is so.
+        """
+
     def fail(self, failure: Failure) -> None:
         """Note how an attempt failed; touches no result."""
 

@@ -4,7 +4,5 @@ from mlmake.cli.settings import not_yet
 
 watch = not_yet("watch", "Build again whenever something calls for it")
 report = not_yet("report", "Write one page about a run")
-cache = not_yet("cache", "Look after the content store")
-gc = not_yet("gc", "Remove what policy allows")
 import_ = not_yet("import", "Write an Mlfile from another tool's file")
 export = not_yet("export", "Write the pipeline for another engine")

@@ -54,6 +54,7 @@ from mlmake.model.digest import Value
 from mlmake.model.fact import Fact, fact, recipe_digest
 from mlmake.model.former import vanished
 from mlmake.model.graph import (
+    UNUSED_FOR,
     Action,
     Argv,
     Call,
@@ -75,6 +76,7 @@ from mlmake.model.graph import (
     Target,
 )
 from mlmake.model.reason import Code
+from mlmake.model.units import seconds, size
 from mlmake.model.validity import ALWAYS_VALID
 
 RESOURCES = ("cpus", "memory", "gpus")
@@ -215,6 +217,8 @@ class _Builder:
             totals=totals,
             cache_dir=cache.dir,
             link=read_link(cache.link)[0],
+            unused_for=(cache.unused_for and seconds(cache.unused_for)) or UNUSED_FOR,
+            max_size=None if cache.max_size is None else size(cache.max_size),
         )
 
     def _default(self, word: str, where: KeyPath) -> None:

@@ -12,7 +12,7 @@ TARGET_KEYS = (
     "sandbox",
 )
 SERVE_KEYS = ("loader", "inputs", "outputs", "batch", "warmup")
-CACHE_KEYS = ("remote", "unused_for", "max_size")
+CACHE_KEYS = ("remote",)
 
 
 def not_yet(table: MlfileTable) -> tuple[Problem, ...]:

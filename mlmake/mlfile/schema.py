@@ -98,7 +98,6 @@ class CacheTable(Table):
             "How long results that nobody uses are kept; 30d if absent.",
             _DURATION,
             pattern=DURATION_PATTERN,
-            notyet=True,
         ),
     ] = None
     max_size: Annotated[
@@ -107,7 +106,6 @@ class CacheTable(Table):
             "The size above which the oldest results go; no limit if absent.",
             'a size like "500 MB" or "2 GiB"',
             pattern=SIZE_PATTERN,
-            notyet=True,
         ),
     ] = None
     link: Annotated[

@@ -156,9 +156,16 @@ class Serve:
     model_output: str | None = None
 
 
+UNUSED_FOR = Seconds(30 * 86_400.0)
+"""How long results that nobody uses are kept where the Mlfile does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What holds for every step: interpreter, shell, preloaded modules, defaults, where the store is."""
+    """What holds for every step: interpreter, shell, preloaded modules, defaults, where the store is.
+
+    `unused_for` and `max_size` say what the store may forget.
+    """
 
     name: str
     default: tuple[str, ...]
@@ -168,6 +175,8 @@ class Project:
     totals: Resources
     cache_dir: str | None
     link: tuple[str, ...]
+    unused_for: Seconds = UNUSED_FOR
+    max_size: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,6 +244,8 @@ class Build:
             yield from self._keep(name, decision, Outcome.SKIPPED)
         elif decision.verb is Verb.RESTORE:
             if not self.stopping:
+                assert decision.result is not None, "what is restored has a result"
+                yield from self._warn_of_room(name, decision.result, kept=False)
                 self._restore(name, decision)
         elif self.options.frozen:
             yield from self._finish(name, Outcome.BLOCKED, detail=mishaps.refused())
@@ -393,6 +395,16 @@ class Build:
         self.outdated.look(name, result)
         yield from self._finish(name, outcome, settled=_settled(result), saved=result.seconds, metrics=result.metrics)
 
+    def _warn_of_room(self, name: str, expected: Trace, *, kept: bool) -> Iterator[Event]:
+        """Say so if what is about to be written does not fit, as far as an earlier result tells."""
+        try:
+            found = self.options.room(sum(product.size for product in expected.outputs), kept)
+        except OSError:
+            return  # whoever writes there meets it, and tells
+        if found is not None:
+            what = "running it again needs" if kept or self.board[name].attempts else "putting it back needs"
+            yield Warned(self.clock.now(), name, mishaps.no_room(what, *found))
+
     def _queue(self, name: str) -> None:
         action = self.graph.actions[name]
         self.board.to(name, State.QUEUED)
@@ -464,6 +476,8 @@ class Build:
             self.clock.now(), action.target, name, decision.reasons, standing.attempts, job.log if job else None
         )
         self.options.origin.ask()
+        if evidence.latest is not None and standing.attempts == 1:
+            yield from self._warn_of_room(name, evidence.latest, kept=action.policy.cache and self.ledger.caching)
         observe = self.asking.around(action, first=standing.attempts == 1)
         if action.policy.keep:
             self.ledger.fail(self._failure(name, "started", None))

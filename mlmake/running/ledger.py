@@ -26,10 +26,13 @@ class Ledger:
         self.due: float | None = None
         self._unsaid: list[Event] = []
         self._unsettled: list[str] = []
+        self._kept: list[Trace] = []
 
     def record(self, trace: Trace, *, job: str) -> Trace:
         """A success: the newest result of its action. `job` names what was moved aside for it."""
+        replaced = self._standing(trace)
         trace = self.traces.record(trace)
+        self.traces.hit(replaced, at=self.clock.now())
         if self.caching:
             try:
                 self.store.remember(trace)
@@ -42,8 +45,12 @@ class Ledger:
     def choose(self, trace: Trace) -> None:
         """A remembered result stands again, if it did not anyway."""
         if self.traces.last(trace.recipe) != trace or self.traces.latest(trace.action) != trace:
+            replaced = self._standing(trace)
             self.traces.choose(trace)
+            self.traces.hit([trace, *replaced], at=self.clock.now())
             self._commit_in(LONGEST_WAIT)
+        else:
+            self._kept.append(trace)
 
     def revalidate(self, trace: Trace, *, at: float) -> None:
         """A result was found to stand."""
@@ -79,6 +86,11 @@ class Ledger:
 
     def commit(self, *, only_due: bool = False) -> Iterator[Event]:
         """Make all durable, then say what was to be said; with `only_due` only if it may not wait any longer."""
+        if not only_due and self._kept:
+            # What only stands where it stood is noted when something is written anyway, or once a day.
+            kept, self._kept = self._kept, []
+            if self.traces.hit(kept, at=self.clock.now(), only_overdue=self.due is None):
+                self._commit_in(0.0)
         if self.due is None or (only_due and self.clock.monotonic() < self.due):
             return
         self.due = None
@@ -95,6 +107,11 @@ class Ledger:
         said, self._unsaid = self._unsaid, []
         self.due = None
         yield from said
+
+    def _standing(self, trace: Trace) -> list[Trace]:
+        """The results that stand where this one will: they were of use until now."""
+        found = (self.traces.last(trace.recipe), self.traces.latest(trace.action))
+        return [other for other in found if other is not None]
 
     def _lose_store(self, trouble: StoreTrouble) -> None:
         self.without_store(str(trouble))

@@ -6,7 +6,7 @@ from mlmake.mlfile.interpolate import Mistake
 from mlmake.model.decision import Decision
 from mlmake.model.job import Ended, How
 from mlmake.model.reason import Code, Reason
-from mlmake.model.units import show_seconds
+from mlmake.model.units import show_bytes, show_seconds
 from mlmake.planning.explain import AT_MOST, sentences
 
 
@@ -254,3 +254,8 @@ def too_few(there: int, needed: int, bad: Sequence[str]) -> str:
 def failed_on_part(detail: str) -> str:
     """A fan-in failed on a set that was not final."""
     return f"on the branches that are there so far: {detail}; it is tried again with the next"
+
+
+def no_room(what: str, place: str, needed: int, free: int) -> str:
+    """What is expected to be written does not fit."""
+    return f"{what} about {show_bytes(needed)} on the disk of {place}, where {show_bytes(free)} are free: make room"

@@ -22,7 +22,8 @@ class Options:
     """How to build. `jobs` is the number of steps at once, none for the totals' CPUs; `retries` goes for all steps.
 
     `log_path` gives the absolute path of the log for a name. `foreground` is an action that somebody debugs: it is
-    tried only once.
+    tried only once. `room` tells of a disk that lacks room for so many bytes of outputs, and with True for the same in
+    the store: the place, the bytes needed there, the bytes free.
     """
 
     run: str
@@ -34,3 +35,4 @@ class Options:
     retries: int | None = None
     foreground: str | None = None
     origin: Origin = _NoOrigin()
+    room: Callable[[int, bool], tuple[str, int, int] | None] = lambda size, kept: None

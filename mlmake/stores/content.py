@@ -21,6 +21,7 @@ from mlmake.stores.copying import BLOCK, Copier, Names, named, reading, write_al
 from mlmake.stores.eyes import DISK
 from mlmake.stores.flushing import flush_all
 from mlmake.stores.manifest import BadManifest, Row, read_manifest, sorted_files, write_manifest
+from mlmake.stores.records import BLOCK as BLOCK_OF_DISK
 from mlmake.stores.records import Records
 from mlmake.stores.swapping import beside, remove_tree, swap
 
@@ -43,11 +44,12 @@ class FolderStore:
     is the object itself: who writes through it spoils the object, which is then seen when it is next put in place.
     """
 
-    def __init__(self, folder: str, *, link: Sequence[str] = ("reflink", "copy")) -> None:
+    def __init__(self, folder: str, *, link: Sequence[str] = ("reflink", "copy"), owner: str = "") -> None:
+        """`owner` names the project among others that share the folder; empty for the one it lies in."""
         self.folder = folder.rstrip("/")
         self._copier = Copier(reflink="reflink" in link)
         self._hardlink = "hardlink" in link and "reflink" not in link[: list(link).index("hardlink")]
-        self._records = Records(f"{self.folder}/records")
+        self.records = Records(f"{self.folder}/records", owner=owner)
         self._numbers = itertools.count()
         self._guard = Lock()
         self._pending: dict[str, str] = {}
@@ -77,7 +79,7 @@ class FolderStore:
                     del left[final]
                     folders.add(os.path.dirname(final))
                 flush_all(list(folders))
-                self._records.write()
+                self.records.write()
         finally:
             for fresh in left.values():
                 _remove(fresh)
@@ -121,6 +123,14 @@ class FolderStore:
         except BadManifest:
             return None
 
+    def parts(self, name: ObjectName) -> Sequence[ObjectName]:
+        """The objects of the files in a kept folder; none if that cannot be read."""
+        try:
+            with open(self._find(self._path(name) + FOLDER) or "", "rb") as file:
+                return [row.object for row in read_manifest(file.read()) if row.object is not None]
+        except (OSError, BadManifest):
+            return ()
+
     def content(self, name: ObjectName) -> bytes | None:
         """See `ContentStore.content`."""
         return self._verified(self._path(name), name)
@@ -159,24 +169,40 @@ class FolderStore:
 
     def remember(self, trace: Trace) -> None:
         """See `ContentStore.remember`."""
-        self._records.add(trace)
+        self.records.add(trace)
 
     def remembered(self) -> Iterable[Trace]:
         """See `ContentStore.remembered`."""
-        return sorted(self._records, key=lambda trace: (trace.order, trace.ended))
+        return sorted(self.records, key=lambda trace: (trace.order, trace.ended))
 
     def forget(self, trace: Trace) -> None:
         """Drop the plain record of a result; its bytes stay."""
         with self._trouble():
-            self._records.drop(trace)
+            self.records.drop([trace])
 
     def tidy(self) -> None:
         """Remove what killed processes left half made; what cannot be removed stays."""
+        for _ in self.leftovers(remove=True):
+            pass
+
+    def leftovers(self, *, remove: bool) -> Iterator[int]:
+        """What killed processes left half made, as bytes of disk."""
         with suppress(FileNotFoundError, PermissionError), os.scandir(f"{self.folder}/tmp") as found:
             for entry in found:
                 with suppress(OSError):
                     if is_abandoned(entry):
-                        os.unlink(entry.path)
+                        free = entry.stat(follow_symlinks=False).st_blocks * BLOCK_OF_DISK
+                        if remove:
+                            os.unlink(entry.path)
+                        yield free
+
+    def temporary(self) -> str:
+        """A path that nobody else uses, for what is not whole or on its way out. Raises StoreTrouble."""
+        return self._fresh()
+
+    def places(self, name: ObjectName) -> Sequence[str]:
+        """Where a file or a folder of this name would lie."""
+        return (self._path(name), self._path(name) + FOLDER)
 
     def drop(self, name: ObjectName) -> None:
         """Remove a damaged object, if it is there. Its files, if it is a folder, stay: others may share them."""
@@ -268,7 +294,7 @@ class FolderStore:
         """Whether an object needs not be written again."""
         if not final.startswith(f"{self.folder}/objects/"):
             return False
-        return final in self._pending or (self._trusting and os.path.exists(final))
+        return final in self._pending or (self._trusting and _still_there(final))
 
     def _pend(self, final: str, fresh: str) -> None:
         with self._guard:
@@ -372,6 +398,18 @@ class FolderStore:
                 return f"no permission to write in {self.folder}: change it or move the store with MLMAKE_CACHE_DIR"
             case _:
                 return f"cannot write in {self.folder}: {error.strerror}"
+
+
+def _still_there(path: str) -> bool:
+    """Whether an object is there to be used again, which its time tells a collector from now on."""
+    try:
+        os.utime(path)
+    except PermissionError:
+        # Another user's: nothing keeps it here, unless it is written again.
+        return False
+    except OSError as error:
+        return error.errno == errno.EROFS and os.path.exists(path)
+    return True
 
 
 def _remove(path: str) -> None:

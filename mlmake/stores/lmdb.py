@@ -9,20 +9,38 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import RLock
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, overload
 
 import lmdb
-from xxhash import xxh3_128_digest
 
-from mlmake.model.digest import Digest, Version
+from mlmake.model.digest import Digest, ObjectName, Version
 from mlmake.model.trace import Failure, Trace
 from mlmake.ports import Stamped, StateTrouble
 from mlmake.stores.codec import SCHEMA, pack, pack_time, unpack_failure, unpack_stamped, unpack_time, unpack_trace
 from mlmake.stores.header import Health, inspect
 from mlmake.stores.memory import MemoryState, makes, ordered, renumbered
 from mlmake.stores.probe import DAMAGED
+from mlmake.stores.rows import (
+    NAMES,
+    Change,
+    Drop,
+    Hit,
+    Known,
+    Parts,
+    Put,
+    Remembered,
+    apply,
+    hour_of,
+    object_key,
+    oldest,
+    path_key,
+    place_of,
+    remove,
+    short,
+    stands,
+    touch,
+)
 
-_NAMES = ("results", "last", "latest", "failed", "checked", "stamps", "meta")
 _BATCH = 5_000
 """Stamps a transaction: more would keep another writer waiting."""
 
@@ -33,19 +51,19 @@ _WARNED = b"warned:"
 
 _DIGEST = re.compile(rb"[0-9a-f]{32}")
 
-Change: TypeAlias = tuple[str, bytes, bytes | None]
-"""A database, a key, and the value to put; none to delete it."""
+_COUNTED = b"counted"
+"""The note that references and hits are complete: a state may be older than them."""
 
-# results: recipe, key of the inputs and order (16 + 16 + 8 bytes) → trace. last: recipe → key in results.
-# latest: action → key in results. failed: action → failure. checked: key in results → when it was revalidated.
-# stamps: path → stamped. meta: schema, order, and by action what the user was warned of.
+OVERDUE = 24
+"""Hours after which a hit is worth a transaction of its own."""
 
 
 class LmdbState:
     """One open state. `notices` are sentences for the user about how it was found."""
 
-    def __init__(self, environment: Any, folder: str, *, readonly: bool, in_use: int | None) -> None:
+    def __init__(self, environment: Any, folder: str, *, readonly: bool, in_use: int | None, parts: Parts) -> None:
         self.folder, self.notices = folder, list[str]()
+        self._parts = parts
         self._environment, self._readonly, self._in_use = environment, readonly, in_use
         self._databases: dict[str, Any] = {}
         self._changes: list[Change] = []
@@ -81,7 +99,7 @@ class LmdbState:
 
     def checked(self, trace: Trace) -> float | None:
         """See `Memory.checked`."""
-        place = _place(trace)
+        place = self._place(trace)
         if place not in self._checked:
 
             def look(transaction: Any) -> float | None:
@@ -92,16 +110,16 @@ class LmdbState:
 
     def revalidate(self, trace: Trace, *, at: float) -> None:
         """See `TraceStore.revalidate`."""
-        place = _place(trace)
+        place = self._place(trace)
         self._checked[place] = at
-        self._changes.append(("checked", place, pack_time(at)))
+        self._changes.append(Put("checked", place, pack_time(at)))
 
     def prefetch(self, recipes: Iterable[Digest], actions: Iterable[str]) -> None:
         """Read what `last`, `latest` and `failure` will be asked for, in one transaction."""
         wanted = [recipe for recipe in recipes if recipe not in self._last]
         named = [action for action in actions if action not in self._latest or action not in self._failures]
-        last_keys = {recipe: _short(recipe) for recipe in wanted}
-        action_keys = {action: _short(action) for action in named}
+        last_keys = {recipe: short(recipe) for recipe in wanted}
+        action_keys = {action: short(action) for action in named}
 
         def look(transaction: Any) -> None:
             pointers = _get(transaction, self._databases["last"], last_keys.values())
@@ -110,6 +128,7 @@ class LmdbState:
             rows = _get(transaction, self._databases["results"], places)
             traces = {place: unpack_trace(row) for place, row in rows.items()}
             failed = _get(transaction, self._databases["failed"], action_keys.values())
+            self._places.update((trace.order, place) for place, trace in traces.items() if trace is not None)
             for recipe, key in last_keys.items():
                 trace = traces.get(bytes(pointers.get(key, b"")))
                 self._last[recipe] = trace if trace is not None and trace.recipe == recipe else None
@@ -177,6 +196,8 @@ class LmdbState:
         self._results: dict[Digest, list[Trace]] = {}
         self._warned: dict[str, str] = {}
         self._checked: dict[bytes, float | None] = {}
+        self._places: dict[int, bytes] = {}
+        self._hours: dict[bytes, int] = {}
 
     # Recording
 
@@ -188,14 +209,34 @@ class LmdbState:
         found.append(recorded)
         self._last[trace.recipe] = self._latest[trace.action] = recorded
         self._failures[trace.action] = None
-        place = _place(recorded)
+        place, hour = self._place(recorded), hour_of(recorded.ended)
+        self._hours[place] = hour
         self._changes += (
-            ("results", place, pack(recorded)),
-            ("last", place[:16], place),
-            ("latest", _short(trace.action), place),
-            ("failed", _short(trace.action), None),
+            Hit(place, recorded, hour, recorded=True),
+            Put("last", place[:16], place),
+            Put("latest", short(trace.action), place),
+            Put("failed", short(trace.action), None),
         )
         return recorded
+
+    def hit(self, traces: Iterable[Trace], *, at: float, only_overdue: bool = False) -> bool:
+        """See `TraceStore.hit`."""
+        places = {self._place(trace): trace for trace in traces}
+        unknown = [place for place in places if place not in self._hours]
+        if unknown:
+
+            def look(transaction: Any) -> None:
+                rows = _get(transaction, self._databases["hits"], unknown)
+                self._hours.update((place, int.from_bytes(rows.get(place, b""), "big")) for place in unknown)
+
+            self._read(look)
+        hour = hour_of(at)
+        moved = [place for place in places if self._hours[place] != hour]
+        overdue = any(abs(hour - self._hours[place]) >= OVERDUE for place in moved)
+        if overdue or not only_overdue:
+            self._changes += (Hit(place, places[place], hour) for place in moved)
+            self._hours.update(dict.fromkeys(moved, hour))
+        return overdue
 
     def choose(self, trace: Trace) -> None:
         """See `TraceStore.choose`."""
@@ -206,12 +247,12 @@ class LmdbState:
     def fail(self, failure: Failure) -> None:
         """See `TraceStore.fail`."""
         self._failures[failure.action] = failure
-        self._changes.append(("failed", _short(failure.action), pack(failure)))
+        self._changes.append(Put("failed", short(failure.action), pack(failure)))
 
     def warned(self, action: str) -> str:
         """See `TraceStore.warned`."""
         if action not in self._warned:
-            key = _WARNED + _short(action)
+            key = _WARNED + short(action)
             row = self._read(lambda transaction: bytes(_get(transaction, self._databases["meta"], [key]).get(key, b"")))
             self._warned[action] = row.decode("utf-8", "surrogateescape")
         return self._warned[action]
@@ -219,7 +260,7 @@ class LmdbState:
     def warn(self, action: str, text: str) -> None:
         """See `TraceStore.warn`."""
         self._warned[action] = text
-        self._changes.append(("meta", _WARNED + _short(action), text.encode("utf-8", "surrogateescape")))
+        self._changes.append(Put("meta", _WARNED + short(action), text.encode("utf-8", "surrogateescape")))
 
     def forget_result(self, trace: Trace) -> None:
         """See `TraceStore.forget_result`; the newest of those left takes its places."""
@@ -228,7 +269,7 @@ class LmdbState:
         left = [other for other in found if other.order != trace.order]
         for other in found:
             if other.order == trace.order:
-                self._changes += (("results", _place(other), None), ("checked", _place(other), None))
+                self._changes.append(Drop(self._place(other)))
         self._results[trace.recipe] = left
         if last is not None and last.order == trace.order:
             self._stand(trace.recipe, left[-1] if left else None)
@@ -241,7 +282,7 @@ class LmdbState:
         changes = self._changes
         if not changes:
             return
-        self._write([*changes, ("meta", b"order", b"%d" % self._order)])
+        self._write([*changes, Put("meta", b"order", b"%d" % self._order)])
         self._changes = []
 
     def stamps(self, paths: Iterable[str]) -> Mapping[str, Stamped]:
@@ -263,7 +304,7 @@ class LmdbState:
         """See `StampStore.put_stamps`."""
         if self._readonly:
             return
-        rows: list[Change] = sorted(("stamps", path_key(path), pack(stamped)) for path, stamped in stamps.items())
+        rows = [Put("stamps", key, value) for key, value in sorted((path_key(p), pack(s)) for p, s in stamps.items())]
         # A stamp only spares work: where it cannot be written the file is hashed again.
         with suppress(StateTrouble):
             for start in range(0, len(rows), _BATCH):
@@ -284,23 +325,132 @@ class LmdbState:
 
     def fill(self, traces: Iterable[Trace]) -> None:
         """Make a new state's databases, with these results in them; if another process was first, only open them."""
-        changes: list[Change] = [("meta", b"schema", b"%d" % SCHEMA)]
+        changes: list[Change] = [Put("meta", b"schema", b"%d" % SCHEMA), Put("meta", _COUNTED, b"1")]
+        # When they were last of use is lost: their time begins anew.
+        hour = hour_of(time.time())
         for trace in renumbered(traces):
-            place = _place(trace)
+            place = place_of(trace)
             changes += (
-                ("results", place, pack(trace)),
-                ("last", place[:16], place),
-                ("latest", _short(trace.action), place),
+                Hit(place, trace, hour, recorded=True),
+                Put("last", place[:16], place),
+                Put("latest", short(trace.action), place),
             )
             self._order = trace.order
-        changes.append(("meta", b"order", b"%d" % self._order))
+        changes.append(Put("meta", b"order", b"%d" % self._order))
         self._write(changes, only_if_new=True)
         self.find_databases()
+
+    def count_anew(self) -> None:
+        """Make the references and hits of a state that an mlmake before them has written."""
+        if self.note(_COUNTED) is not None:
+            return
+        hour = hour_of(time.time())
+
+        def count(transaction: Any) -> None:
+            rows = [(bytes(key), unpack_trace(row)) for key, row in transaction.cursor(self._databases["results"])]
+            for place, trace in rows:
+                transaction.delete(place, db=self._databases["results"])
+                if trace is not None:
+                    hit = Hit(place, trace, hour, recorded=True)
+                    apply(transaction, self._databases, [hit], parts=self._parts)
+            transaction.put(_COUNTED, b"1", db=self._databases["meta"])
+
+        self._change(count)
+
+    # What of it is of use
+
+    def oldest(self, *, after: bytes = b"", most: int) -> Sequence[Remembered]:
+        """See `CollectedState.oldest`."""
+        found: Sequence[Remembered] = self._read(lambda t: oldest(t, self._databases, after=after, most=most))
+        return found
+
+    def standing(self, entries: Sequence[Remembered], known: Known) -> frozenset[bytes]:
+        """See `CollectedState.standing`."""
+
+        def look(transaction: Any) -> frozenset[bytes]:
+            return frozenset(e.place for e in entries if stands(transaction, self._databases, e.place, e.trace, known))
+
+        found: frozenset[bytes] = self._read(look)
+        return found
+
+    def collect(self, entries: Sequence[Remembered], known: Known) -> Sequence[Remembered]:
+        """See `CollectedState.collect`."""
+
+        def change(transaction: Any) -> list[Remembered]:
+            gone = []
+            for entry in entries:
+                hour = transaction.get(entry.place, db=self._databases["hits"])
+                if hour != entry.hour.to_bytes(4, "big"):
+                    continue
+                if not stands(transaction, self._databases, entry.place, entry.trace, known):
+                    remove(transaction, self._databases, entry.place, entry.trace)
+                    gone.append(entry)
+            return gone
+
+        found: list[Remembered] = self._change(change)
+        return found
+
+    def touch(self, places: Iterable[bytes], *, at: float) -> None:
+        """See `CollectedState.touch`."""
+
+        def change(transaction: Any) -> None:
+            for place in places:
+                if transaction.get(place, db=self._databases["results"]) is not None:
+                    touch(transaction, self._databases, place, hour_of(at))
+
+        self._change(change)
+
+    def referenced(self, names: Iterable[ObjectName]) -> frozenset[ObjectName]:
+        """See `CollectedState.referenced`."""
+        return frozenset(self.counts(names))
+
+    def counts(self, names: Iterable[ObjectName]) -> Mapping[ObjectName, int]:
+        """See `CollectedState.counts`."""
+        keys = {name: object_key(name) for name in names}
+
+        def look(transaction: Any) -> dict[ObjectName, int]:
+            rows = _get(transaction, self._databases["refs"], keys.values())
+            return {name: int.from_bytes(rows[key], "big") for name, key in keys.items() if key in rows}
+
+        found: dict[ObjectName, int] = self._read(look)
+        return found
+
+    def ages(self) -> Mapping[int, int]:
+        """See `CollectedState.ages`."""
+
+        def look(transaction: Any) -> dict[int, int]:
+            found: dict[int, int] = {}
+            for key in transaction.cursor(self._databases["lru"]).iternext(values=False):
+                hour = int.from_bytes(key[:4], "big")
+                found[hour] = found.get(hour, 0) + 1
+            return found
+
+        found: dict[int, int] = self._read(look)
+        return found
+
+    def note(self, key: bytes) -> bytes | None:
+        """See `CollectedState.note`."""
+
+        def look(transaction: Any) -> bytes | None:
+            value = transaction.get(key, db=self._databases["meta"])
+            return None if value is None else bytes(value)
+
+        found: bytes | None = self._read(look)
+        return found
+
+    def put_note(self, key: bytes, value: bytes | None) -> None:
+        """See `CollectedState.put_note`."""
+        self._write([Put("meta", key, value)])
+
+    def used_bytes(self) -> int:
+        """The bytes of its file that are in use."""
+        info = self._environment.info()
+        return int((info["last_pgno"] + 1) * self._environment.stat()["psize"])
 
     def find_databases(self) -> bool:
         """Open the databases; False if they were never made. Raises StateTrouble if a newer mlmake made them."""
         try:
-            found = {name: self._environment.open_db(name.encode(), create=False) for name in _NAMES}
+            found = {name: self._environment.open_db(name.encode(), create=False) for name in NAMES}
         except (lmdb.NotFoundError, lmdb.ReadonlyError):
             return False
         with self._guard, self._environment.begin() as transaction:
@@ -319,7 +469,7 @@ class LmdbState:
             # A recipe has a last result as soon as it has any.
             self._results[recipe] = []
         if recipe not in self._results:
-            prefix = _short(recipe)
+            prefix = short(recipe)
 
             def look(transaction: Any) -> list[Trace | None]:
                 rows = []
@@ -336,11 +486,11 @@ class LmdbState:
 
     def _stand(self, recipe: Digest, trace: Trace | None) -> None:
         self._last[recipe] = trace
-        self._changes.append(("last", _short(recipe), None if trace is None else _place(trace)))
+        self._changes.append(Put("last", short(recipe), None if trace is None else self._place(trace)))
 
     def _stand_latest(self, action: str, trace: Trace | None) -> None:
         self._latest[action] = trace
-        self._changes.append(("latest", _short(action), None if trace is None else _place(trace)))
+        self._changes.append(Put("latest", short(action), None if trace is None else self._place(trace)))
 
     def _read(self, look: Callable[[Any], Any]) -> Any:
         """Look in one short transaction; the values are only good inside it."""
@@ -354,31 +504,43 @@ class LmdbState:
                 except lmdb.Error as error:
                     raise self._trouble("read", error) from error
 
+    def _place(self, trace: Trace) -> bytes:
+        place = self._places.get(trace.order)
+        if place is None:
+            place = self._places[trace.order] = place_of(trace)
+        return place
+
     def _write(self, changes: Sequence[Change], *, only_if_new: bool = False) -> None:
-        """Write all of this or nothing, growing the map where it is full."""
+        """Write all of this or nothing."""
+
+        def change(transaction: Any) -> None:
+            if not (only_if_new and transaction.get(b"schema", db=self._databases["meta"]) is not None):
+                apply(transaction, self._databases, changes, parts=self._parts)
+
+        self._change(change)
+
+    def _change(self, change: Callable[[Any], Any]) -> Any:
+        """Change it in one transaction, whole or not at all, growing the map where it is full."""
         if self._readonly:
             raise StateTrouble(f"the state in {self.folder} was opened to read only: nothing can be recorded")
         with self._guard:
             while True:
+                before = self._databases
                 try:
                     with self._environment.begin(write=True) as transaction:
-                        databases = self._databases or {
-                            name: self._environment.open_db(name.encode(), txn=transaction) for name in _NAMES
-                        }
-                        if only_if_new and transaction.get(b"schema", db=databases["meta"]) is not None:
-                            changes = ()
-                        for name, key, value in changes:
-                            if value is None:
-                                transaction.delete(key, db=databases[name])
-                            else:
-                                transaction.put(key, value, db=databases[name])
-                    self._databases = databases
-                    return
+                        if not before:
+                            self._databases = {
+                                name: self._environment.open_db(name.encode(), txn=transaction) for name in NAMES
+                            }
+                        return change(transaction)
                 except lmdb.MapFullError:
+                    self._databases = before
                     self._environment.set_mapsize(2 * self._environment.info()["map_size"])
                 except lmdb.MapResizedError:
+                    self._databases = before
                     self._environment.set_mapsize(0)
                 except lmdb.Error as error:
+                    self._databases = before
                     raise self._trouble("write", error) from error
 
     def _trouble(self, verb: str, error: Exception) -> StateTrouble:
@@ -401,6 +563,7 @@ def open_state(
     readonly: Literal[False] = False,
     map_size: int = ...,
     rebuild: Callable[[], Iterable[Trace]] = ...,
+    parts: Parts = ...,
 ) -> LmdbState: ...
 @overload
 def open_state(
@@ -410,6 +573,7 @@ def open_state(
     repair: bool = ...,
     map_size: int = ...,
     rebuild: Callable[[], Iterable[Trace]] = ...,
+    parts: Parts = ...,
 ) -> LmdbState | MemoryState: ...
 def open_state(
     folder: str,
@@ -418,25 +582,26 @@ def open_state(
     repair: bool = True,
     map_size: int = 1 << 30,
     rebuild: Callable[[], Iterable[Trace]] = tuple,
+    parts: Parts = lambda name: (),
 ) -> LmdbState | MemoryState:
     """Open the state in this folder, made anew from `rebuild` where there is none or a damaged one.
 
     To read only, what cannot be opened is held in memory and nothing is touched. The same holds of a damaged one
     without `repair`: only the holder of the build lock may set a file aside. Raises StateTrouble if it is of a newer
-    mlmake, or cannot be written.
+    mlmake, or cannot be written. `parts` gives the objects of the files in a kept folder.
     """
     try:
         health = _examine(folder)
         if health is Health.NEWER:
             raise newer(folder, "another format of its file")
         if readonly or (health is Health.DAMAGED and not repair):
-            if health is Health.SOUND and (state := _open_to_read(folder, map_size)) is not None:
+            if health is Health.SOUND and (state := _open_to_read(folder, map_size, parts)) is not None:
                 return state
             notices = ["state is damaged, the next build rebuilds it"] if health is Health.DAMAGED else []
-            return MemoryState(renumbered(rebuild()), notices=notices)
+            return MemoryState(renumbered(rebuild()), notices=notices, parts=parts)
         os.makedirs(folder, exist_ok=True)
         notices = [_set_aside(folder)] if health is Health.DAMAGED else []
-        state = _open_to_write(folder, map_size, rebuild)
+        state = _open_to_write(folder, map_size, rebuild, parts)
     except OSError as error:
         raise _cannot_open(folder, error.strerror or str(error)) from error
     state.notices += notices
@@ -448,16 +613,17 @@ def newer(folder: str, what: str) -> StateTrouble:
     return StateTrouble(f"{folder} was created by a newer mlmake ({what}): update mlmake, or move the folder away")
 
 
-def _open_to_write(folder: str, map_size: int, rebuild: Callable[[], Iterable[Trace]]) -> LmdbState:
+def _open_to_write(folder: str, map_size: int, rebuild: Callable[[], Iterable[Trace]], parts: Parts) -> LmdbState:
     in_use = os.open(os.path.join(folder, "in-use"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(in_use, fcntl.LOCK_SH)
         environment = _environment(folder, map_size, readonly=False, lock=True)
-        state = LmdbState(environment, folder, readonly=False, in_use=in_use)
+        state = LmdbState(environment, folder, readonly=False, in_use=in_use, parts=parts)
         try:
             environment.reader_check()
             if not state.find_databases():
                 state.fill(rebuild())
+            state.count_anew()
         except BaseException:
             environment.close()
             raise
@@ -475,14 +641,14 @@ def _cannot_open(folder: str, cause: str) -> StateTrouble:
     return StateTrouble(f"cannot open the state in {folder}: {cause}: {mend}")
 
 
-def _open_to_read(folder: str, map_size: int) -> LmdbState | None:
+def _open_to_read(folder: str, map_size: int, parts: Parts) -> LmdbState | None:
     for lock in (True, False):
         try:
             environment = _environment(folder, map_size, readonly=True, lock=lock)
         except (lmdb.Error, OSError):
             # No lock file can be made in a folder that cannot be written.
             continue
-        state = LmdbState(environment, folder, readonly=True, in_use=None)
+        state = LmdbState(environment, folder, readonly=True, in_use=None, parts=parts)
         if state.find_databases():
             return state
         environment.close()
@@ -496,7 +662,7 @@ def _environment(folder: str, map_size: int, *, readonly: bool, lock: bool) -> A
     return lmdb.open(
         folder,
         map_size=map_size,
-        max_dbs=len(_NAMES),
+        max_dbs=len(NAMES),
         mode=0o644,
         readonly=readonly,
         lock=lock,
@@ -614,20 +780,3 @@ def _uncollected() -> Iterator[None]:
 def _get(transaction: Any, database: Any, keys: Iterable[bytes]) -> dict[bytes, memoryview]:
     wanted = sorted(set(keys))
     return {bytes(key): value for key, value in transaction.cursor(database).getmulti(wanted)} if wanted else {}
-
-
-def _place(trace: Trace) -> bytes:
-    return _short(trace.recipe) + _short(trace.key) + trace.order.to_bytes(8, "big")
-
-
-def _short(name: str) -> bytes:
-    """16 bytes for a digest or any other name: keys are limited to 511."""
-    if len(name) == 32:
-        with suppress(ValueError):
-            return bytes.fromhex(name)
-    return path_key(name)
-
-
-def path_key(path: str) -> bytes:
-    """The key of a path among the stamps."""
-    return xxh3_128_digest(path.encode("utf-8", "surrogateescape"))

@@ -1,17 +1,24 @@
 """State that lives as long as the process, under the laws of the real one; it knows no disk."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from mlmake.model.digest import Digest, Version
+from mlmake.model.digest import Digest, ObjectName, Version
 from mlmake.model.trace import Failure, Trace
 from mlmake.ports import Stamped
+from mlmake.stores.rows import Known, Parts, Remembered, hour_of, lru_key, object_key, objects_of, place_of, short
 
 
 class MemoryState:
     """Traces, failures and stamps in dictionaries."""
 
-    def __init__(self, traces: Iterable[Trace] = (), *, notices: Sequence[str] = ()) -> None:
+    def __init__(
+        self, traces: Iterable[Trace] = (), *, notices: Sequence[str] = (), parts: Parts = lambda name: ()
+    ) -> None:
         self.notices = list(notices)
+        self._parts = parts
+        self._hours: dict[int, int] = {}
+        self._notes: dict[bytes, bytes] = {}
         self._results: dict[Digest, list[Trace]] = {}
         self._last: dict[Digest, Trace] = {}
         self._latest: dict[str, Trace] = {}
@@ -76,6 +83,7 @@ class MemoryState:
         """See `TraceStore.forget_result`; the newest of those left takes its places."""
         left = [other for other in self._results.get(trace.recipe, ()) if other.order != trace.order]
         self._results[trace.recipe] = left
+        self._hours.pop(trace.order, None)
         if (last := self._last.get(trace.recipe)) and last.order == trace.order:
             del self._last[trace.recipe]
             if left:
@@ -125,7 +133,90 @@ class MemoryState:
     def close(self) -> None:
         """See `LmdbState.close`."""
 
+    def hit(self, traces: Iterable[Trace], *, at: float, only_overdue: bool = False) -> bool:
+        """See `TraceStore.hit`: nothing outlives the process, so nothing is ever overdue."""
+        if not only_overdue:
+            found = {trace.order for trace in traces if trace in self._results.get(trace.recipe, ())}
+            self._hours.update(dict.fromkeys(found, hour_of(at)))
+        return False
+
+    def oldest(self, *, after: bytes = b"", most: int) -> Sequence[Remembered]:
+        """See `CollectedState.oldest`."""
+        return sorted((e for e in self._entries() if lru_key(e) > after), key=lru_key)[:most]
+
+    def standing(self, entries: Sequence[Remembered], known: Known) -> frozenset[bytes]:
+        """See `CollectedState.standing`."""
+        return frozenset(entry.place for entry in entries if entry.trace is not None and self._stands(entry, known))
+
+    def collect(self, entries: Sequence[Remembered], known: Known) -> Sequence[Remembered]:
+        """See `CollectedState.collect`."""
+        present, gone = {lru_key(entry) for entry in self._entries()}, []
+        for entry in entries:
+            if lru_key(entry) in present and entry.trace is not None and not self._stands(entry, known):
+                self.forget_result(entry.trace)
+                gone.append(entry)
+        return gone
+
+    def touch(self, places: Iterable[bytes], *, at: float) -> None:
+        """See `CollectedState.touch`."""
+        wanted = set(places)
+        found = {trace.order for trace in self.everything() if place_of(trace) in wanted}
+        self._hours.update(dict.fromkeys(found, hour_of(at)))
+
+    def referenced(self, names: Iterable[ObjectName]) -> frozenset[ObjectName]:
+        """See `CollectedState.referenced`."""
+        return frozenset(self.counts(names))
+
+    def counts(self, names: Iterable[ObjectName]) -> Mapping[ObjectName, int]:
+        """See `CollectedState.counts`."""
+        found: dict[bytes, int] = {}
+        folders: set[ObjectName] = set()
+        for trace in self.everything():
+            for name, is_folder in objects_of(trace):
+                found[object_key(name)] = found.get(object_key(name), 0) + 1
+                if is_folder:
+                    folders.add(name)
+        for folder in folders:
+            for name in self._parts(folder):
+                found[object_key(name)] = found.get(object_key(name), 0) + 1
+        return {name: found[object_key(name)] for name in names if object_key(name) in found}
+
+    def ages(self) -> Mapping[int, int]:
+        """See `CollectedState.ages`."""
+        return Counter(entry.hour for entry in self._entries())
+
+    def note(self, key: bytes) -> bytes | None:
+        """See `CollectedState.note`."""
+        return self._notes.get(key)
+
+    def put_note(self, key: bytes, value: bytes | None) -> None:
+        """See `CollectedState.put_note`."""
+        if value is None:
+            self._notes.pop(key, None)
+        else:
+            self._notes[key] = value
+
+    def used_bytes(self) -> int:
+        """It has no file."""
+        return 0
+
+    def _entries(self) -> Iterable[Remembered]:
+        return [self._entry(trace) for trace in self.everything()]
+
+    def _entry(self, trace: Trace) -> Remembered:
+        return Remembered(place_of(trace), self._hours.get(trace.order, hour_of(trace.ended)), trace)
+
+    def _stands(self, entry: Remembered, known: Known) -> bool:
+        trace = entry.trace
+        assert trace is not None, "what is in memory can be read"
+        last, latest = self._last.get(trace.recipe), self._latest.get(trace.action)
+        if last is not None and last.order == trace.order and short(trace.recipe) in known.recipes:
+            return True
+        known_action = known.every_action or short(trace.action) in known.actions
+        return known_action and latest is not None and latest.order == trace.order
+
     def _take(self, trace: Trace) -> None:
+        self._hours[trace.order] = hour_of(trace.ended)
         self._order = max(self._order, trace.order)
         self._results.setdefault(trace.recipe, []).append(trace)
         self._last[trace.recipe] = self._latest[trace.action] = trace

@@ -16,6 +16,7 @@ from mlmake.model.trace import Failure
 from mlmake.ports import Stamped
 from mlmake.stores.lmdb import open_state
 from mlmake.stores.memory import MemoryState
+from mlmake.stores.rows import HOUR, Known, hour_of, lru_key, objects_of, place_of, short
 from mlmake.testing.toy.ports import Traces
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
@@ -30,10 +31,17 @@ class Model:
 
     def __init__(self):
         self.all, self.last, self.latest, self.failures, self.stamps = [], {}, {}, {}, {}
-        self.warned = {}
+        self.warned, self.hours = {}, {}
+
+    def stands(self, trace, known):
+        last, latest = self.last.get(trace.recipe), self.latest.get(trace.action)
+        of_recipe = last is not None and last.order == trace.order and short(trace.recipe) in known.recipes
+        of_action = latest is not None and latest.order == trace.order
+        return of_recipe or (of_action and (known.every_action or short(trace.action) in known.actions))
 
     def record(self, trace):
         self.all.append(trace)
+        self.hours[trace.order] = hour_of(trace.ended)
         self.last[trace.recipe] = self.latest[trace.action] = trace
         self.failures.pop(trace.action, None)
 
@@ -79,6 +87,67 @@ class Laws(RuleBasedStateMachine):
         self.store.forget_result(trace)
         self.model.forget(trace)
         return multiple()
+
+    keeps_hours = True
+
+    @rule(trace=results, hour=st.integers(0, 60))
+    def hit(self, trace, hour):
+        if trace in self.model.all:
+            self.store.hit([trace], at=hour * HOUR + 12.5)
+            self.model.hours[trace.order] = hour
+
+    @rule(trace=results, hour=st.integers(0, 60))
+    def touch(self, trace, hour):
+        self.store.commit()
+        self.store.touch([place_of(trace)], at=hour * HOUR + 12.5)
+        self.store.refresh()
+        if trace in self.model.all:
+            self.model.hours[trace.order] = hour
+
+    @rule(
+        most=st.integers(1, 4),
+        actions=st.sets(st.sampled_from(ACTIONS)),
+        numbers=st.sets(st.sampled_from(RECIPES)),
+        every=st.booleans(),
+    )
+    def collect(self, most, actions, numbers, every):
+        known = Known(frozenset(map(short, actions)), frozenset(short(recipe(n)) for n in numbers), every)
+        self.store.commit()
+        entries = self.store.oldest(most=most)
+        gone = self.store.collect(entries, known)
+        self.store.refresh()
+        # Each is asked whether it stands when its turn comes: another may have stood in its place before.
+        expected = []
+        for entry in entries:
+            if not self.model.stands(entry.trace, known):
+                expected.append(entry)
+                self.model.forget(entry.trace)
+        assert gone == expected
+
+    @rule(actions=st.sets(st.sampled_from(ACTIONS)), numbers=st.sets(st.sampled_from(RECIPES)))
+    def stand(self, actions, numbers):
+        known = Known(frozenset(map(short, actions)), frozenset(short(recipe(n)) for n in numbers))
+        self.store.commit()
+        entries = self.store.oldest(most=100)
+        expected = {entry.place for entry in entries if self.model.stands(entry.trace, known)}
+        assert self.store.standing(entries, known) == expected
+
+    @invariant()
+    def counts(self):
+        self.store.commit()
+        names = [name for trace in self.model.all for name, _ in objects_of(trace)]
+        unknown = made(output=99).outputs[0].object
+        assert dict(self.store.counts([*names, unknown])) == {name: names.count(name) for name in names}
+        found, after = [], b""
+        while batch := self.store.oldest(after=after, most=2):
+            found, after = [*found, *batch], lru_key(batch[-1])
+        assert [lru_key(entry) for entry in found] == sorted(lru_key(entry) for entry in found)
+        assert {entry.trace.order for entry in found} == {trace.order for trace in self.model.all}
+        if self.keeps_hours:
+            assert {e.trace.order: e.hour for e in found} == {
+                t.order: self.model.hours[t.order] for t in self.model.all
+            }
+            assert sum(self.store.ages().values()) == len(self.model.all)
 
     @rule(action=st.sampled_from(ACTIONS), code=small)
     def fail(self, action, code):
@@ -152,7 +221,9 @@ class LmdbLaws(Laws):
 
 
 class ToyLaws(Laws):
-    """The same in the toy world, where what was not committed is lost in a crash."""
+    """The same in the toy world, where what was not committed is lost in a crash, and when things were used too."""
+
+    keeps_hours = False
 
     def open(self):
         return Traces()

@@ -208,7 +208,7 @@ def test_what_is_to_come_says_not_yet_and_is_exit_2(project):
         project.mlfile(f'[target.a]\nrun = "touch a"\noutputs = ["a"]\n{key}\n')
         assert "not yet" in project.mistakes(), key
     project.mlfile('[target.a]\nrun = "touch a"\noutputs = ["a"]\n')
-    for command in ("watch", "report", "gc", "doctor", "lineage a", "metrics", "runs", "restore x"):
+    for command in ("watch", "report", "cache push", "doctor", "lineage a", "metrics", "runs", "restore x"):
         said = project.mistakes(*command.split())
         assert "is not yet built" in said, command
     assert "not yet" in project.mistakes("build", "--watch")

@@ -1081,8 +1081,6 @@ Mlfile:2:7: `run` must be a string or an array of at least one string, not an in
         """\
 [cache]
 remote = "https://cache.example.org"
-unused_for = "30d"
-max_size = "2 GiB"
 [resources]
 gpus = 1
 [target.a]
@@ -1124,67 +1122,57 @@ Mlfile:2:1: `remote` is not yet built
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:3:1: `unused_for` is not yet built
-    unused_for = "30d"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:4:1: `max_size` is not yet built
-    max_size = "2 GiB"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:15:1: `probe` is not yet built
+Mlfile:13:1: `probe` is not yet built
     probe = "records"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:16:1: `significant` is not yet built
+Mlfile:14:1: `significant` is not yet built
     significant = "10%"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:18:1: `ready` is not yet built
+Mlfile:16:1: `ready` is not yet built
     ready = "_SUCCESS"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:21:1: `sandbox` is not yet built
+Mlfile:19:1: `sandbox` is not yet built
     sandbox = "strict"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:32:13: `aggregate` = "vote" is not yet built
+Mlfile:30:13: `aggregate` = "vote" is not yet built
     aggregate = "vote"
                 ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:33:10: `method` = "predict" is not yet built
+Mlfile:31:10: `method` = "predict" is not yet built
     method = "predict"
              ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:34:1: `loader` is not yet built
+Mlfile:32:1: `loader` is not yet built
     loader = "onnx"
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:35:1: `inputs` is not yet built
+Mlfile:33:1: `inputs` is not yet built
     inputs = []
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:36:1: `outputs` is not yet built
+Mlfile:34:1: `outputs` is not yet built
     outputs = []
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:37:1: `batch` is not yet built
+Mlfile:35:1: `batch` is not yet built
     batch = true
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:38:1: `warmup` is not yet built
+Mlfile:36:1: `warmup` is not yet built
     warmup = "w.json"
     ^
 hint: leave it out; this version of mlmake cannot honour it

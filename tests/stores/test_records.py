@@ -16,8 +16,8 @@ def test_what_was_added_is_read_back_but_what_was_dropped(tmp_path):
     for trace in (first, second, other):
         records.add(trace)
     assert sorted(t.action for t in records) == ["a", "b", "c"]
-    records.drop(first)
-    records.drop(other)
+    records.drop([first])
+    records.drop([other])
     assert [t.action for t in records] == ["b"]
     assert len(os.listdir(tmp_path / "records")) == 1
 
