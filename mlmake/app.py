@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 
@@ -334,31 +334,37 @@ class App:
 
         Waits for a build of this project to end first. Raises Usage, NotAccepted, OSError.
         """
-        self._take_over()
         self._words = tuple(words)
         request = self.request(words)
         if wrong := [why for name in request.actions if (why := unacceptable(self.graph.actions[name]))]:
             raise Usage("\n".join(wrong))
-        ignore_itself(self.state_dir)
-        lock = BuildLock(os.path.join(self.state_dir, "lock"))
-        lock.acquire("mlmake accept", wait=self.tell_waiting)
-        with closing(lock):
-            now = self.clock.now()
-            self.notices += [event.text for event in self._mend(now)]
+        with self.alone("mlmake accept"):
             graph = with_discovered_edges(self.graph, self.state)
             self._prefetch(closure(graph, request.actions))
+            run = new_run(self.clock.now())
+            return accept(
+                graph,
+                request.actions,
+                Acceptance(by=user(), reason=reason, run=run, origin=self._origin().told()),
+                clock=self.clock,
+                workspace=self.workspace,
+                traces=self.state,
+                store=self.store,
+                installed=self.installed,
+                sources=self.sources,
+            )
+
+    @contextmanager
+    def alone(self, command: str) -> Iterator[None]:
+        """Hold the project as a build does, after a build that goes on, and with what a killed one left mended."""
+        self._take_over()
+        ignore_itself(self.state_dir)
+        lock = BuildLock(os.path.join(self.state_dir, "lock"))
+        lock.acquire(command, wait=self.tell_waiting)
+        with closing(lock):
+            self.notices += [event.text for event in self._mend(self.clock.now())]
             try:
-                return accept(
-                    graph,
-                    request.actions,
-                    Acceptance(by=user(), reason=reason, run=new_run(now), origin=self._origin().told()),
-                    clock=self.clock,
-                    workspace=self.workspace,
-                    traces=self.state,
-                    store=self.store,
-                    installed=self.installed,
-                    sources=self.sources,
-                )
+                yield
             finally:
                 self.workspace.close()
 
@@ -369,21 +375,12 @@ class App:
         """
         if dry:
             return self._restore_run(run, words, dry=True)
-        self._take_over()
-        ignore_itself(self.state_dir)
-        lock = BuildLock(os.path.join(self.state_dir, "lock"))
-        lock.acquire("mlmake restore", wait=self.tell_waiting)
-        with closing(lock):
-            now = self.clock.now()
-            self.notices += [event.text for event in self._mend(now)]
-            try:
-                found = self._restore_run(run, words, dry=False)
-                self._former = read_former(self.state_dir)
-                # Should their instances be no more, the next build puts them away as it would have done then.
-                self._note(self._former | {path: i.action for i in found.items if "@" in i.action for path in i.paths})
-                return found
-            finally:
-                self.workspace.close()
+        with self.alone("mlmake restore"):
+            found = self._restore_run(run, words, dry=False)
+            self._former = read_former(self.state_dir)
+            # Should their instances be no more, the next build puts them away as it would have done then.
+            self._note(self._former | {path: i.action for i in found.items if "@" in i.action for path in i.paths})
+            return found
 
     def _restore_run(self, run: str, words: Sequence[str], *, dry: bool) -> Return:
         past = PastRuns(self.runs_folder).read(run)

@@ -25,7 +25,9 @@ from mlmake.cli.tell import follow
 @click.option("--frozen", is_flag=True, help="Restore, but exit 3 rather than run anything.")
 @click.option("--retry", type=click.IntRange(0), metavar="N", help="Try every failed step N more times.")
 @click.option("--debug", type=TARGET, metavar="TARGET", help="Run that step alone, in the foreground.")
-@later("--check-deterministic", metavar="TARGET", help="Run that step twice and compare.")
+@click.option(
+    "--check-deterministic", "twice", type=TARGET, metavar="TARGET", help="Run that step twice, unseen, and compare."
+)
 @later("--watch", is_flag=True, help="Build again whenever an input changes.")
 @later("--on", metavar="ENGINE", help="Run the steps on another engine.")
 def build(
@@ -35,9 +37,18 @@ def build(
     dry_run: bool,
     frozen: bool,
     debug: str | None,
+    twice: str | None,
     **how: Any,
 ) -> int:
     """Make targets up to date; without TARGETS, the defaults."""
+    if twice is not None:
+        if targets or debug is not None or dry_run:
+            raise WrongUse(f"--check-deterministic {twice} builds nothing: leave out all other targets, -n and --debug")
+        # Slow, and only wanted here.
+        from mlmake.cli.twice import compare_twice  # noqa: PLC0415
+
+        with opened(settings, **chosen) as app:
+            return compare_twice(app, twice, settings)
     if debug is not None:
         if targets:
             raise WrongUse(f"--debug {debug} runs that step alone: leave out {' '.join(targets)}")

@@ -1,7 +1,6 @@
 """`mlmake why`: the chain of causes of one target; the wording is not here."""
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -10,8 +9,8 @@ from mlmake.cli.project import opened
 from mlmake.cli.remembered import meant, runs_in
 from mlmake.cli.settings import Settings, choosing, command
 from mlmake.cli.targets import TARGET
-from mlmake.model.graph import Graph, Listing
 from mlmake.planning.explain import Chain, chain
+from mlmake.planning.request import with_commands
 from mlmake.views.documents import chain_document, chain_lines
 from mlmake.views.jsonl import encoded
 from mlmake.views.screen import printable, wrapped
@@ -34,12 +33,12 @@ def why(settings: Settings, target: str, run: str | None, chosen: dict[str, Any]
     with opened(settings, **chosen) as app:
         if run is None:
             plan = app.plan([target])
-            actions = judged(app.graph, plan.request.actions)
+            actions = with_commands(app.graph, plan.request.actions)
             chains = {action: chain(app.graph, plan, app.memory, action) for action in actions}
         else:
             runs = runs_in(app.runs_folder)
             past = runs.read(meant(run, runs))
-            actions = judged(app.graph, app.request([target]).actions)
+            actions = with_commands(app.graph, app.request([target]).actions)
             chains = {action: app.versus(action, past) for action in actions}
     if settings.json:
         vs = {"vs": past.head.run} if past else {}
@@ -58,26 +57,6 @@ def why(settings: Settings, target: str, run: str | None, chosen: dict[str, Any]
             for line in wrapped(f"The same holds for {len(others)} more: {named}", screen.width):
                 print(screen.paint(line, "dim"))
     return 0
-
-
-def judged(graph: Graph, actions: Iterable[str]) -> list[str]:
-    """Actions that have a command; a group stands for what it is made of."""
-    found: dict[str, None] = {}
-    named = list(actions)
-    # What stands for instances to come says nothing beside those that there are.
-    there = [name for name in named if not isinstance(graph.actions[name].command, Listing)]
-    stack = list(reversed(there or named))
-    seen = set()
-    while stack:
-        name = stack.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if graph.actions[name].is_group:
-            stack += reversed(graph.actions[name].upstream)
-        else:
-            found[name] = None
-    return list(found)
 
 
 def alike(chains: dict[str, Chain]) -> dict[str, list[str]]:

@@ -67,6 +67,26 @@ def matches(graph: Graph, word: str, folder: str = "") -> tuple[str, ...] | None
     return None if owner is None else (owner,)
 
 
+def with_commands(graph: Graph, actions: Iterable[str]) -> list[str]:
+    """Actions that have a command; a group stands for what it is made of."""
+    found: dict[str, None] = {}
+    named = list(actions)
+    # What stands for instances to come says nothing beside those that there are.
+    there = [name for name in named if not isinstance(graph.actions[name].command, Listing)]
+    stack = list(reversed(there or named))
+    seen = set()
+    while stack:
+        name = stack.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if graph.actions[name].is_group:
+            stack += reversed(graph.actions[name].upstream)
+        else:
+            found[name] = None
+    return list(found)
+
+
 def is_complete(graph: Graph, listing: str) -> bool:
     """Whether all instances that an action stands for were known when the graph was made."""
     command = graph.actions[listing].command

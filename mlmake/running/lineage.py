@@ -1,13 +1,13 @@
 """Finds the results that artifacts on the disk are, and all that these go back to; it does not show them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from mlmake.history.lineage import Artifact, Inside, Lineage, follow, standing
 from mlmake.mlfile.sources import covers
 from mlmake.model.digest import Digest
 from mlmake.model.graph import Graph, Leaf
 from mlmake.model.trace import Trace
-from mlmake.planning.request import Wrong, joined, matches, owner_of
+from mlmake.planning.request import Wrong, joined, matches, owner_of, with_commands
 from mlmake.ports import Archive, Workspace
 
 
@@ -27,7 +27,7 @@ def find_lineage(
         if file is not None:
             artifacts.append(file)
         elif actions is not None:
-            artifacts += (_by_name(name, graph, workspace, archive) for name in _with_commands(graph, actions))
+            artifacts += (_by_name(name, graph, workspace, archive) for name in with_commands(graph, actions))
         else:
             wrong.append(f"{word}: no target, instance or output, and no file or folder that is there")
     if wrong:
@@ -112,20 +112,3 @@ def _is_source(graph: Graph, path: str) -> bool:
         if (source := action.policy.validity.source) is not None and covers(source, path):
             return True
     return False
-
-
-def _with_commands(graph: Graph, names: Collection[str]) -> list[str]:
-    """Actions that have a command; a group stands for what it is made of."""
-    found: dict[str, None] = {}
-    seen: set[str] = set()
-    stack = list(reversed(list(names)))
-    while stack:
-        name = stack.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if graph.actions[name].is_group:
-            stack += reversed(graph.actions[name].upstream)
-        else:
-            found[name] = None
-    return list(found)

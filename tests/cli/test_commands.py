@@ -348,7 +348,6 @@ NOT_YET = [name for name, (module, _) in COMMANDS.items() if module == "mlmake.c
     "argv",
     [
         *([name, "--any", "thing"] for name in NOT_YET),
-        ["build", "--check-deterministic", "best"],
         ["build", "--watch"],
         ["build", "--on", "ray"],
         ["plan", "--critical-path"],
