@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from mlmake.model.answer import Answer
 from mlmake.model.digest import Digest, ObjectName, Stamp, Version
 from mlmake.model.graph import Action
 from mlmake.model.job import Ended, Imported, Job, Remark
@@ -34,14 +35,29 @@ class Stamped:
     hashed_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A remembered number of what is in a file: it holds as a `Stamped` digest does."""
+
+    stamp: Stamp
+    count: int
+    counted_ns: int
+
+
 class StampStore(Protocol):
-    """Remembers the digests of files by their stamps, so that they need not be hashed again."""
+    """Remembers what was found out of files by their stamps, so that they need not be read again."""
 
     def stamps(self, paths: Iterable[str]) -> Mapping[str, Stamped]:
         """What is remembered of these paths (as in the graph); unknown ones are left out."""
 
     def put_stamps(self, stamps: Mapping[str, Stamped]) -> None:
         """Remember these. Where that is not possible (read-only, full) nothing happens."""
+
+    def numbers(self, measure: str, paths: Iterable[str]) -> Mapping[str, Counted]:
+        """What is remembered of this measure of these paths; unknown ones are left out."""
+
+    def put_numbers(self, measure: str, counts: Mapping[str, Counted]) -> None:
+        """Remember these, as `put_stamps` does."""
 
 
 class TraceStore(Memory, Protocol):
@@ -227,7 +243,20 @@ class Sources(Protocol):
         """
 
     def cancel(self) -> None:
-        """End the probes that run: what they would have said is not waited for. Any thread may ask."""
+        """End what is being asked, and answer nothing from now on. Any thread may ask."""
+
+
+class Prober(Protocol):
+    """Runs the commands that measure sources."""
+
+    def ask(self, job: Job) -> Answer:
+        """Run one to its end, within its time, blocking the calling thread. No process of it is left then.
+
+        Never raises for what the command does.
+        """
+
+    def cancel(self) -> None:
+        """Kill those that run, and start none from now on. Any thread may ask."""
 
 
 class OutsideProject(Exception):

@@ -252,7 +252,7 @@ class LocalWorkspace:
         if not stat.S_ISREG(status.st_mode):
             raise not_regular(place)
         known = self._trusted(path)
-        if known is not None and trusted(known, status):
+        if known is not None and trusted(known.stamp, status, looked_ns=known.hashed_ns):
             return known.digest
         began = self._now_ns()
         try:
@@ -343,9 +343,8 @@ def _placing(store: ContentStore, name: ObjectName, end: str) -> Callable[[str],
     return lambda place: store.place(name, place + end)
 
 
-def trusted(known: Stamped, status: os.stat_result) -> bool:
-    """Whether a remembered digest holds for a file with this stat."""
-    stamp: Stamp = known.stamp
+def trusted(stamp: Stamp, status: os.stat_result, *, looked_ns: int) -> bool:
+    """Whether what was found out of a file with this stamp, at this wall clock, holds for one with this stat."""
     return (
         stamp.ctime_ns == status.st_ctime_ns
         and stamp.mtime_ns == status.st_mtime_ns
@@ -353,7 +352,7 @@ def trusted(known: Stamped, status: os.stat_result) -> bool:
         and stamp.inode == status.st_ino
         and stamp.mode == status.st_mode
         # The kernel sets the ctime, a user the mtime: only the first tells how young the content may be.
-        and stamp.ctime_ns + SETTLED <= known.hashed_ns
+        and stamp.ctime_ns + SETTLED <= looked_ns
     )
 
 

@@ -51,7 +51,7 @@ def _believed(root: str, stamps: Mapping[str, Stamped]) -> Iterable[tuple[str, i
             status = os.stat(os.path.join(root, path))
         except OSError:
             continue
-        if stat.S_ISREG(status.st_mode) and trusted(stamped, status):
+        if stat.S_ISREG(status.st_mode) and trusted(stamped.stamp, status, looked_ns=stamped.hashed_ns):
             yield path, status.st_size
 
 

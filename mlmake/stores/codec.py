@@ -10,7 +10,7 @@ import msgspec
 from xxhash import xxh3_64_digest
 
 from mlmake.model.trace import Failure, Trace
-from mlmake.ports import Stamped
+from mlmake.ports import Counted, Stamped
 
 SCHEMA = 1
 """Number of the layout of state and records; a higher one belongs to a newer mlmake."""
@@ -27,9 +27,10 @@ _decode_trace = msgspec.msgpack.Decoder(Trace).decode
 _decode_failure = msgspec.msgpack.Decoder(Failure).decode
 _decode_time = msgspec.msgpack.Decoder(float).decode
 _decode_stamped = msgspec.msgpack.Decoder(Stamped).decode
+_decode_counted = msgspec.msgpack.Decoder(Counted).decode
 
 
-def pack(value: Trace | Failure | Stamped) -> bytes:
+def pack(value: Trace | Failure | Stamped | Counted) -> bytes:
     """A value as bytes that can be told from damaged ones."""
     head = _PLAIN
     try:
@@ -53,6 +54,11 @@ def unpack_failure(data: bytes | memoryview | None) -> Failure | None:
 def unpack_stamped(data: bytes | memoryview | None) -> Stamped | None:
     """The stamped digest in these bytes; None if there is none or it cannot be read."""
     return _unpack(data, _decode_stamped)
+
+
+def unpack_counted(data: bytes | memoryview | None) -> Counted | None:
+    """The same for a remembered number."""
+    return _unpack(data, _decode_counted)
 
 
 def pack_time(at: float) -> bytes:

@@ -9,14 +9,23 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import RLock
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeVar, overload
 
 import lmdb
 
 from mlmake.model.digest import Digest, ObjectName, Version
 from mlmake.model.trace import Failure, Trace
-from mlmake.ports import Stamped, StateTrouble
-from mlmake.stores.codec import SCHEMA, pack, pack_time, unpack_failure, unpack_stamped, unpack_time, unpack_trace
+from mlmake.ports import Counted, Stamped, StateTrouble
+from mlmake.stores.codec import (
+    SCHEMA,
+    pack,
+    pack_time,
+    unpack_counted,
+    unpack_failure,
+    unpack_stamped,
+    unpack_time,
+    unpack_trace,
+)
 from mlmake.stores.header import Health, inspect
 from mlmake.stores.memory import MemoryState, makes, ordered, renumbered
 from mlmake.stores.probe import DAMAGED
@@ -31,6 +40,7 @@ from mlmake.stores.rows import (
     Remembered,
     apply,
     hour_of,
+    number_key,
     object_key,
     oldest,
     path_key,
@@ -50,6 +60,7 @@ _LOCK_SIZE = 8192
 _WARNED = b"warned:"
 
 _DIGEST = re.compile(rb"[0-9a-f]{32}")
+_Found = TypeVar("_Found")
 
 _COUNTED = b"counted"
 """The note that references and hits are complete: a state may be older than them."""
@@ -287,25 +298,39 @@ class LmdbState:
 
     def stamps(self, paths: Iterable[str]) -> Mapping[str, Stamped]:
         """See `StampStore.stamps`, all in one transaction."""
-        keys = {path: path_key(path) for path in paths}
+        return self._found({path: path_key(path) for path in paths}, unpack_stamped)
 
-        found: dict[str, Stamped] = {}
+    def put_stamps(self, stamps: Mapping[str, Stamped]) -> None:
+        """See `StampStore.put_stamps`."""
+        self._put_found({path_key(path): pack(stamped) for path, stamped in stamps.items()})
+
+    def numbers(self, measure: str, paths: Iterable[str]) -> Mapping[str, Counted]:
+        """See `StampStore.numbers`, all in one transaction."""
+        return self._found({path: number_key(measure, path) for path in paths}, unpack_counted)
+
+    def put_numbers(self, measure: str, counts: Mapping[str, Counted]) -> None:
+        """See `StampStore.put_numbers`."""
+        self._put_found({number_key(measure, path): pack(counted) for path, counted in counts.items()})
+
+    def _found(
+        self, keys: Mapping[str, bytes], unpack: Callable[[bytes | memoryview | None], _Found | None]
+    ) -> dict[str, _Found]:
+        found: dict[str, _Found] = {}
 
         def look(transaction: Any) -> None:
             rows = _get(transaction, self._databases["stamps"], keys.values())
             for path, key in keys.items():
-                if (stamped := unpack_stamped(rows.get(key))) is not None:
-                    found[path] = stamped
+                if (known := unpack(rows.get(key))) is not None:
+                    found[path] = known
 
         self._read(look)
         return found
 
-    def put_stamps(self, stamps: Mapping[str, Stamped]) -> None:
-        """See `StampStore.put_stamps`."""
+    def _put_found(self, packed: Mapping[bytes, bytes]) -> None:
         if self._readonly:
             return
-        rows = [Put("stamps", key, value) for key, value in sorted((path_key(p), pack(s)) for p, s in stamps.items())]
-        # A stamp only spares work: where it cannot be written the file is hashed again.
+        rows = [Put("stamps", key, packed[key]) for key in sorted(packed)]
+        # This only spares work: where it cannot be written the file is read again.
         with suppress(StateTrouble):
             for start in range(0, len(rows), _BATCH):
                 self._write(rows[start : start + _BATCH])

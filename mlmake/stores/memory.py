@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mlmake.model.digest import Digest, ObjectName, Version
 from mlmake.model.trace import Failure, Trace
-from mlmake.ports import Stamped
+from mlmake.ports import Counted, Stamped
 from mlmake.stores.rows import Known, Parts, Remembered, hour_of, lru_key, object_key, objects_of, place_of, short
 
 
@@ -24,6 +24,7 @@ class MemoryState:
         self._latest: dict[str, Trace] = {}
         self._failures: dict[str, Failure] = {}
         self._stamps: dict[str, Stamped] = {}
+        self._numbers: dict[str, dict[str, Counted]] = {}
         self._warned: dict[str, str] = {}
         self._checked: dict[int, float] = {}
         self._order = 0
@@ -103,6 +104,15 @@ class MemoryState:
     def put_stamps(self, stamps: Mapping[str, Stamped]) -> None:
         """See `StampStore.put_stamps`."""
         self._stamps.update(stamps)
+
+    def numbers(self, measure: str, paths: Iterable[str]) -> Mapping[str, Counted]:
+        """See `StampStore.numbers`."""
+        known = self._numbers.get(measure, {})
+        return {path: known[path] for path in paths if path in known}
+
+    def put_numbers(self, measure: str, counts: Mapping[str, Counted]) -> None:
+        """See `StampStore.put_numbers`."""
+        self._numbers.setdefault(measure, {}).update(counts)
 
     def prefetch(self, recipes: Iterable[Digest], actions: Iterable[str]) -> None:
         """See `LmdbState.prefetch`: all is near already."""

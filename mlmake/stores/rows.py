@@ -14,7 +14,8 @@ NAMES = ("results", "last", "latest", "failed", "checked", "stamps", "meta", "re
 
 # results: recipe, key of the inputs and order (16 + 16 + 8 bytes) → trace. last: recipe → key in results.
 # latest: action → key in results. failed: action → failure. checked: key in results → when it was revalidated.
-# stamps: path → stamped. meta: schema, order, by action what the user was warned of, and the collector's notes.
+# stamps: path → stamped, measure and path → counted. meta: schema, order, by action what the user was warned of, and
+# the collector's notes.
 # refs: object → how many results and folders name it. parts: folder → the objects of its files.
 # hits: key in results → hour. lru: hour and key in results → nothing, so that what was used longest ago comes first.
 
@@ -201,6 +202,11 @@ def short(name: str) -> bytes:
 def path_key(path: str) -> bytes:
     """The key of a path among the stamps."""
     return xxh3_128_digest(path.encode("utf-8", "surrogateescape"))
+
+
+def number_key(measure: str, path: str) -> bytes:
+    """The key of a number counted in a path, among the stamps; no path has a NUL."""
+    return path_key(f"{measure}\0{path}")
 
 
 def _bring(transaction: Any, tables: Tables, place: bytes, trace: Trace, *, parts: Parts, recorded: bool) -> None:
