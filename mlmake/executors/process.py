@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mlmake.executors import descendants
-from mlmake.executors.log import Log
 from mlmake.model.job import How
 
 GRACE = 5.0
@@ -53,6 +52,16 @@ class StepProcess(Protocol):
         """Why it could not be started, found out late."""
 
 
+class Listener(Protocol):
+    """Gets what a process writes."""
+
+    def write(self, stream: str, chunk: bytes) -> None:
+        """Take what came on this stream."""
+
+    def tick(self) -> None:
+        """Time has passed: what is unfinished may be told."""
+
+
 class Wish:
     """What other threads want of a running step; waking the one that follows it."""
 
@@ -86,7 +95,7 @@ class Pursuit:
         process: StepProcess,
         streams: dict[int, str],
         *,
-        log: Log,
+        log: Listener,
         wish: Wish,
         token: str,
         timeout: float | None,

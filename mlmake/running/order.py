@@ -47,14 +47,14 @@ def make_job(
 ) -> Job:
     """The order for one attempt of an action, with the room it was granted; `listing` finds what patterns match."""
     cpus = granted.cpus
-    inputs, outputs = _inputs(bound), _outputs(action)
+    inputs, outputs = _inputs(bound), told_outputs(action)
     parameters, keys = nested(action.params), _with_parts(action)
     scope: dict[str, object] = keys | {
         "inputs": inputs,
         "outputs": outputs,
         "params": parameters,
         "matrix": keys,
-        "resources": _resources(action, cpus),
+        "resources": told_resources(action, cpus),
         "target": action.target,
         "instance": action.id,
         "python": around.python,
@@ -76,7 +76,7 @@ def make_job(
         action=action.id,
         order=_order(action, scope, context, around.project),
         root=around.root,
-        env=_environment(action, context, scope, granted=granted, around=around),
+        env=environment(action, context, scope, granted=granted, around=around),
         log=log,
         timeout=action.policy.timeout,
         track=action.policy.track,
@@ -92,7 +92,7 @@ def _order(action: Action, scope: Mapping[str, object], context: Mapping[str, ob
         case Argv(words):
             return Process(fill_argv(words, scope))
         case Call() as call:
-            told = {**_with_paths(context), "matrix": _with_files(action)}
+            told = {**_told_paths(context), "matrix": _with_files(action)}
             return FunctionCall(call.module, call.function, _arguments(call, action, scope), told)
         case other:
             raise AssertionError(f"{action.id}: a {type(other).__name__} is no job")
@@ -105,16 +105,16 @@ def _arguments(call: Call, action: Action, scope: Mapping[str, object]) -> dict[
     offered |= {name.rpartition(".")[2]: value for name, value in action.params.items()}
     for files in (inputs, outputs):
         if isinstance(files, dict):
-            offered |= {name: _paths(value) for name, value in files.items()}
+            offered |= {name: with_paths(value) for name, value in files.items()}
     offered |= keys
     always: dict[str, object] = {
         "matrix": keys,
-        "inputs": _paths(inputs),
-        "outputs": _paths(outputs),
+        "inputs": with_paths(inputs),
+        "outputs": with_paths(outputs),
         "params": scope["params"],
     }
     if "source" in scope:
-        always["source"] = _paths(scope["source"])
+        always["source"] = with_paths(scope["source"])
     asked = [name for name in call.arguments if name != "step"]
     given = {name: always[name] if name in always else offered[name] for name in asked if name in {**offered, **always}}
     if call.rest:
@@ -146,17 +146,17 @@ def _with_parts(action: Action) -> dict[str, object]:
     return {key: FilePath(value) if key in action.files else value for key, value in action.keys.items()}
 
 
-def _paths(value: object) -> object:
+def with_paths(value: object) -> object:
     """The same with every path marked as one; an address is none."""
     if isinstance(value, str):
         return value if "://" in value else PathText(value)
     if isinstance(value, dict):
-        return {name: _paths(inner) for name, inner in value.items()}
-    return [_paths(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {name: with_paths(inner) for name, inner in value.items()}
+    return [with_paths(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _with_paths(context: Mapping[str, object]) -> dict[str, object]:
-    return {**context, "inputs": _paths(context["inputs"]), "outputs": _paths(context["outputs"])}
+def _told_paths(context: Mapping[str, object]) -> dict[str, object]:
+    return {**context, "inputs": with_paths(context["inputs"]), "outputs": with_paths(context["outputs"])}
 
 
 def _inputs(bound: Sequence[Bound]) -> list[str] | dict[str, str | list[str]]:
@@ -167,13 +167,15 @@ def _inputs(bound: Sequence[Bound]) -> list[str] | dict[str, str | list[str]]:
     return list(dict.fromkeys(path for b in bound for path in b.paths))
 
 
-def _outputs(action: Action) -> list[str] | dict[str, str]:
+def told_outputs(action: Action) -> list[str] | dict[str, str]:
+    """What `{outputs}` stands for."""
     if any(output.name is not None for output in action.outputs):
         return {output.name or output.path: output.path for output in action.outputs}
     return [output.path for output in action.outputs]
 
 
-def _resources(action: Action, cpus: float) -> dict[str, Value]:
+def told_resources(action: Action, cpus: float) -> dict[str, Value]:
+    """What `{resources}` stands for, with the cpus that were granted."""
     wanted = action.policy.resources
     count: Value = int(cpus) if float(cpus).is_integer() else cpus
     return {"cpus": count, "memory": wanted.memory, "gpus": wanted.gpus or 0, **wanted.named}
@@ -193,7 +195,7 @@ def nested(params: Mapping[str, Value]) -> dict[str, object]:
     return tree
 
 
-def _environment(
+def environment(
     action: Action,
     context: Mapping[str, object],
     scope: Mapping[str, object],
@@ -201,6 +203,7 @@ def _environment(
     granted: Resources,
     around: Surroundings,
 ) -> dict[str, str]:
+    """All of the environment; `scope` fills the variables of `env`. Raises Unfillable."""
     environ = around.environ
     threads = {name: str(max(1, int(granted.cpus))) for name in THREAD_VARIABLES if name not in environ}
     # Who passes a variable through means the caller's value.

@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 _FRAMES = ("<frozen importlib", os.path.abspath(__file__))
 
 
-def call(order: Any, *, decode: Any, step_type: Any) -> int:
-    """Call the function of this order; the exit code. Tells why by the report file, the traceback goes to stderr."""
+def call(order: Any, *, decode: Any, step_type: Any, take: Any = None) -> int:
+    """Call the function of this order; the exit code. Tells why by the report file, the traceback goes to stderr.
+
+    `take` gets what the function returns, if anybody wants it; without a `step_type` there is no step to ask for.
+    """
     try:
         function = _find(order["module"], order["function"])
         arguments = decode(order["arguments"])
-        if "step" not in arguments and _asks_for_step(function):
+        if step_type is not None and "step" not in arguments and _asks_for_step(function):
             arguments["step"] = step_type(decode(order["context"]), report=order["report"])
-        function(**arguments)
+        returned = function(**arguments)
+        if take is not None:
+            take(returned)
     except SystemExit as leave:
         return _leave(order, leave.code)
     except KeyboardInterrupt:
