@@ -12,6 +12,7 @@ from functools import cached_property
 from mlmake import __version__
 from mlmake.executors.foreground import ForegroundExecutor
 from mlmake.executors.local import LocalExecutor
+from mlmake.executors.probing import ProbeRunner
 from mlmake.executors.registry import DispatchExecutor
 from mlmake.executors.sweep import end_leftovers
 from mlmake.executors.warm import WarmExecutor
@@ -20,6 +21,7 @@ from mlmake.history.lineage import Lineage
 from mlmake.history.past import NOW, Head, Parameter, Past
 from mlmake.history.returning import Return, standing_then
 from mlmake.host.clock import SystemClock
+from mlmake.host.counts import FileCounts
 from mlmake.host.crew import ThreadCrew
 from mlmake.host.files import LocalWorkspace
 from mlmake.host.jobserver import Places, share
@@ -31,7 +33,7 @@ from mlmake.host.project import Located
 from mlmake.host.provenance import Provenance
 from mlmake.host.room import short_of
 from mlmake.host.signals import interrupts
-from mlmake.host.sources import LocalSources
+from mlmake.host.sources import ProjectSources
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
 from mlmake.model.decision import Decision
@@ -64,6 +66,7 @@ from mlmake.running.lineage import find_lineage
 from mlmake.running.lists import Recorded
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
+from mlmake.running.probing import make_probe
 from mlmake.running.returning import put_back, select
 from mlmake.running.runs import log_name, new_run
 from mlmake.running.survey import survey
@@ -146,9 +149,22 @@ class App:
         return InstalledPackages(self.root, self.python)
 
     @cached_property
-    def sources(self) -> LocalSources:
-        """Who asks how sources are."""
-        return LocalSources(self.workspace)
+    def counts(self) -> FileCounts:
+        """What was counted in sources."""
+        return FileCounts(self.state, clock=self.clock, rehash=self.choices.rehash)
+
+    def _sources(self) -> ProjectSources:
+        """Who asks how sources are, for one look or one build."""
+        return ProjectSources(
+            self.workspace,
+            counts=self.counts,
+            prober=ProbeRunner(self.python, self.root),
+            order=lambda action: make_probe(action, around=self._around, listing=self.workspace.listing),
+        )
+
+    @property
+    def _around(self) -> Surroundings:
+        return Surroundings(root=self.root, python=self.python, project=self.graph.project, environ=dict(os.environ))
 
     @property
     def doubts(self) -> list[Problem]:
@@ -186,7 +202,7 @@ class App:
             traces=self.state,
             store=self.store,
             installed=self.installed,
-            sources=self.sources,
+            sources=self._sources(),
         )
 
     def request(self, words: Sequence[str]) -> Request:
@@ -240,7 +256,7 @@ class App:
         stood = {trace.action: trace for trace in recorded if made.get(speakable(trace.action)) == trace.run}
         graph = with_discovered_edges(self.graph, self.state)
         found = versus(graph, action, run=past.head.run, stood=stood, snapshot=self.snapshot())
-        self.workspace.flush_stamps()
+        self._remember_looks()
         return found
 
     def lineage(self, words: Sequence[str]) -> Lineage:
@@ -267,7 +283,7 @@ class App:
         self.installed.refresh()
         self._prefetch(closure(self.graph, request.actions))
         made = plan(with_discovered_edges(self.graph, self.state), request, snapshot=self.snapshot())
-        self.workspace.flush_stamps()
+        self._remember_looks()
         return made
 
     def to_debug(self, word: str) -> str:
@@ -351,7 +367,7 @@ class App:
                 traces=self.state,
                 store=self.store,
                 installed=self.installed,
-                sources=self.sources,
+                sources=self._sources(),
             )
 
     @contextmanager
@@ -366,6 +382,8 @@ class App:
             try:
                 yield
             finally:
+                if "counts" in self.__dict__:
+                    self.counts.flush()
                 self.workspace.close()
 
     def restore_run(self, run: str, words: Sequence[str], *, dry: bool = False) -> Return:
@@ -431,13 +449,7 @@ class App:
         run = new_run(began)
         options = Options(
             run=run,
-            around=Surroundings(
-                root=self.root,
-                python=self.python,
-                project=self.graph.project,
-                environ=dict(os.environ),
-                places=places.environ,
-            ),
+            around=replace(self._around, places=places.environ),
             log_path=lambda name: self._log_path(run, name),
             jobs=places.jobs,
             keep_going=self.choices.keep_going,
@@ -459,7 +471,7 @@ class App:
             store=self.store,
             executor=executor,
             installed=self.installed,
-            sources=self.sources,
+            sources=self._sources(),
             crew=crew,
             places=places,
             lists=self,
@@ -477,6 +489,7 @@ class App:
             made = {name for name in building.board.order if "@" in name and building.board[name].outcome in GOOD}
             self._note(self._former | {o.path: name for name in made for o in self.graph.actions[name].outputs})
             executor.close()
+            self.counts.flush()
             workspace.close()
 
     def expand(self, listing: str) -> Grown:
@@ -604,10 +617,16 @@ class App:
                 models.append(ReleasedModel(instance, os.path.join(self.root, path), version, rank))
         return Release(serve, tuple(models), declared.aggregate) if models else None
 
+    def _remember_looks(self) -> None:
+        """Write down what was found out of files, so that it need not be found out again."""
+        if "counts" in self.__dict__:
+            self.counts.flush()
+        self.workspace.flush_stamps()
+
     def close(self) -> None:
         """Give back what was opened."""
         if "workspace" in self.__dict__:
-            self.workspace.flush_stamps()
+            self._remember_looks()
         if "state" in self.__dict__:
             self.state.close()
 

@@ -46,7 +46,9 @@ def show_plan(graph: Graph, plan: Plan, settings: Settings, *, everything: bool 
 def tell_troubles(plan: Plan) -> int:
     """Say on standard error what nothing could be decided about; gives the exit code."""
     for name, text in plan.troubles.items():
-        sys.stderr.write(f"{printable(name)}: {printable(text)}\n")
+        what, *quoted = text.split("\n")
+        sys.stderr.write(f"{printable(name)}: {printable(what)}\n")
+        sys.stderr.writelines(f"  | {printable(line)}\n" for line in quoted)
     return FAILED if plan.troubles else 0
 
 

@@ -31,6 +31,7 @@ from mlmake.mlfile.outputs import claim_outputs
 from mlmake.mlfile.parameters import Parameters
 from mlmake.mlfile.paths import normal
 from mlmake.mlfile.policy import read_link, read_policy, read_totals
+from mlmake.mlfile.probes import read_probe
 from mlmake.mlfile.problems import Problem
 from mlmake.mlfile.recipe import (
     PER_INSTANCE,
@@ -50,6 +51,7 @@ from mlmake.mlfile.sources import read_source, with_source_makers
 from mlmake.mlfile.territory import Territory
 from mlmake.mlfile.using import listed_parameters, written_parameters
 from mlmake.mlfile.validity import read_validity
+from mlmake.model.address import without_secrets
 from mlmake.model.digest import Value
 from mlmake.model.fact import Fact, fact, recipe_digest
 from mlmake.model.former import vanished
@@ -283,7 +285,7 @@ class _Builder:
             else {f: getattr(table.select, f) for f in table.select.__struct_fields__},
         )
         if table.source is not None:
-            facts.append(fact(Code.RECIPE_CHANGED, "source", table.source))
+            facts.append(fact(Code.RECIPE_CHANGED, "source", _told(table.source)))
         facts += environment_facts(env, passed, self.handed.environ)
         return _Common(
             where=where,
@@ -339,7 +341,17 @@ class _Builder:
             source = read_source(
                 table, (*common.where, "source"), known, instance, keys, resolver=resolver, notes=self.notes
             )
-            validity = read_validity(table, source)
+            probe = read_probe(
+                table,
+                (*common.where, "probe"),
+                keys=keys,
+                scope=self.scopes[instance],
+                parameters=self.parameters,
+                listed=common.listed,
+                find=self._function,
+                notes=self.notes,
+            )
+            validity = read_validity(table, source, probe)
             if validity is not ALWAYS_VALID:
                 policy = replace(policy, validity=validity)
             files = frozenset(key for key, value in keys.items() if isinstance(value, FilePath))
@@ -561,6 +573,11 @@ def _as_pattern(text: str) -> str:
     """A template as a pattern of all that it may give."""
     pieces = ["*" if isinstance(piece, Slot) else piece for piece in parse(text)]
     return normal("".join(pieces)) if pieces else ""
+
+
+def _told(source: str | list[str]) -> Value:
+    """As records may hold it."""
+    return without_secrets(source) if isinstance(source, str) else [without_secrets(entry) for entry in source]
 
 
 def _strings(entries: Sequence[str] | Mapping[str, str | list[str]] | Mapping[str, str]) -> Iterator[str]:

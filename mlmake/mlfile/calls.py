@@ -53,7 +53,10 @@ def find_function(text: str, handed: Handed) -> Called | Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What a target offers by name: `parameters` are top-level names, `listed` last parts with their dotted names."""
+    """What a target offers by name: `parameters` are top-level names, `listed` last parts with their dotted names.
+
+    `always` is what every function of the kind may ask for.
+    """
 
     keys: Sequence[str]
     inputs: Sequence[str]
@@ -61,6 +64,7 @@ class Offers:
     source: bool
     parameters: Sequence[str]
     listed: Mapping[str, Sequence[str]]
+    always: Sequence[str] = ALWAYS
 
     def of(self, name: str) -> list[str]:
         """Everything that is offered under a name, in words."""
@@ -70,7 +74,7 @@ class Offers:
                 ("a matrix key", self.keys),
                 ("an input", self.inputs),
                 ("an output", self.outputs),
-                ("always there", ALWAYS),
+                ("always there", self.always),
             )
             if name in names
         ]
@@ -82,7 +86,7 @@ class Offers:
     def names(self) -> list[str]:
         """All names on offer."""
         source = ["source"] if self.source else []
-        every = (*self.keys, *self.inputs, *self.outputs, *source, *self.listed, *self.parameters, *ALWAYS)
+        every = (*self.keys, *self.inputs, *self.outputs, *source, *self.listed, *self.parameters, *self.always)
         return list(dict.fromkeys(every))
 
 
@@ -110,7 +114,7 @@ def parameters_asked(called: Called, offers: Offers) -> list[str]:
     """The dotted names of the parameters that the function gets by asking for them."""
     found: dict[str, None] = {}
     for name in called.signature.arguments:
-        others = (*offers.keys, *offers.inputs, *offers.outputs, *ALWAYS)
+        others = (*offers.keys, *offers.inputs, *offers.outputs, *offers.always)
         if name in others or (name == "source" and offers.source):
             continue
         for dotted in offers.listed.get(name) or ([name] if name in offers.parameters else []):

@@ -5,12 +5,7 @@ from mlmake.mlfile.keypath import KeyPath
 from mlmake.mlfile.problems import Problem
 from mlmake.mlfile.schema import MlfileTable, ServeTable, TargetTable
 
-TARGET_KEYS = (
-    "probe",
-    "significant",
-    "ready",
-    "sandbox",
-)
+TARGET_KEYS = ("sandbox",)
 SERVE_KEYS = ("loader", "inputs", "outputs", "batch", "warmup")
 CACHE_KEYS = ("remote",)
 

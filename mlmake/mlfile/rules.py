@@ -10,8 +10,8 @@ from mlmake.mlfile.nearest import closest
 from mlmake.mlfile.policy import read_duration, read_link, read_size
 from mlmake.mlfile.problems import Place, Problem
 from mlmake.mlfile.schema import MlfileTable, ProbeTable, ServeTable, TargetTable
+from mlmake.model.validity import MEASURES
 
-PROBES = ("files", "bytes", "lines", "records")
 WAITS = ("all", "ended", "any")
 LOADERS = ("joblib", "pickle", "onnx", "skops")
 AGGREGATES = ("mean", "vote", "first")
@@ -105,8 +105,8 @@ def _probe(target: TargetTable, where: KeyPath, problems: list[Problem], absent:
             absent.append(Problem(here, *wording.probe_needs_one()))
         if probe.call is not None and not _FUNCTION.fullmatch(probe.call):
             problems.append(Problem((*here, "call"), *wording.bad_function("call", probe.call)))
-    elif probe is not None and probe not in PROBES and "{" not in probe:
-        problems.append(Problem(here, *wording.not_one_of("probe", probe, PROBES, closest(probe, PROBES))))
+    elif probe is not None and probe not in MEASURES and "{" not in probe:
+        problems.append(Problem(here, *wording.not_one_of("probe", probe, MEASURES, closest(probe, MEASURES))))
     elif probe is not None and target.source is None:
         absent.append(Problem(here, *wording.probe_without_source(probe), at_key=True))
 

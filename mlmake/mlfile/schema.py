@@ -248,7 +248,6 @@ class TargetTable(Table):
         says(
             "What to measure of the source.",
             '"files", "bytes", "lines", "records", or a table like { run = "./measure" }',
-            notyet=True,
         ),
     ] = None
     significant: Annotated[
@@ -256,7 +255,6 @@ class TargetTable(Table):
         says(
             "Smaller changes of the measure are not a change.",
             '"any", "10%", "x2", a number, or a table of these by measure',
-            notyet=True,
         ),
     ] = None
     enough: Annotated[
@@ -271,7 +269,6 @@ class TargetTable(Table):
         says(
             "The file that marks a source folder as complete.",
             'a file name like "_SUCCESS"',
-            notyet=True,
         ),
     ] = None
     wait: Annotated[

@@ -13,6 +13,8 @@ from mlmake.model.digest import Value
 from mlmake.model.item import Chosen, Leaf, Made, Part, PartGlob
 from mlmake.model.validity import Pattern, Remote, Source, SourceItem
 
+SCHEMES = ("http://", "https://")
+
 
 def read_source(
     table: TargetTable, where: KeyPath, own: Instances, instance: str, keys: Keys, *, resolver: Resolver, notes: Notes
@@ -59,6 +61,8 @@ def _entry(
 
 def _address(text: str, where: KeyPath, notes: Notes) -> tuple[bool, tuple[SourceItem, ...]] | None:
     scheme = text.partition("://")[0]
+    if text.startswith(SCHEMES):
+        return False, (Remote(text),)
     notes.add(
         where,
         f"a source behind {scheme}:// is not yet built",

@@ -1,14 +1,14 @@
 """For how long and for which changes of its source a result stands; it knows no result, no time and no source."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
 from mlmake.model.command import Argv, Call, Shell
 from mlmake.model.condition import Condition
-from mlmake.model.digest import Digest
+from mlmake.model.digest import Digest, Value
 from mlmake.model.item import Leaf, Made, Part, PartGlob
 from mlmake.model.units import Seconds
 
@@ -62,14 +62,23 @@ class Source:
     ready: str | None = None
 
 
+MEASURES = ("files", "bytes", "lines", "records")
+"""What can be measured of files without a command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What to measure: one of the built-in measures, or a command. `identity` is the digest of how it is written."""
+    """What to measure: one of the built-in measures, or a command.
+
+    `identity` is the digest of how it is written, and of `params`, the parameters that the command uses, by dotted
+    names.
+    """
 
     measure: str | None
     command: Shell | Argv | Call | None
     timeout: Seconds
     identity: Digest
+    params: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

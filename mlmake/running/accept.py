@@ -90,9 +90,6 @@ def accept(
             continue
         if found := _missing(action, evidence, workspace):
             problems.append(found)
-        said_of_source = evidence.observe() if evidence.validity.asks else None
-        if said_of_source is not None and said_of_source.error is not None:
-            problems.append(mishaps.not_accepted(name, said_of_source.error))
         if problems:
             continue
         try:

@@ -115,8 +115,9 @@ class Plain:
             facts.append(metrics)
         parts += facts
         below: list[str] = []
-        if event.detail:
-            detail = printable(event.detail)
+        detail, *quoted = (event.detail or "").split("\n")
+        if detail:
+            detail = printable(detail)
             fits = self._fitting(detail, [" " * (WORD + 2), printable(event.instance), *parts[2:]]) == detail
             parts += [detail] if fits else []
             below = [] if fits else [f"    {part}" for part in wrapped(detail, self._screen.width, lead=4)]
@@ -130,7 +131,7 @@ class Plain:
             # The name alone is never cut; what is known of it goes below whole.
             parts = [part for part in parts if part not in facts]
             below = [*(f"    {part}" for part in wrapped(", ".join(facts), width, lead=4)), *below]
-        lines = ["  ".join(parts), *below]
+        lines = ["  ".join(parts), *below, *(f"  | {printable(line)}" for line in quoted)]
         if bad and event.log and (last := self._tail(event.log)) is not None:
             lines += [f"  | {printable(line)}" for line in last]
             lines.append(f"  log: {printable(event.log)}")

@@ -1122,21 +1122,6 @@ Mlfile:2:1: `remote` is not yet built
     ^
 hint: leave it out; this version of mlmake cannot honour it
 
-Mlfile:13:1: `probe` is not yet built
-    probe = "records"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:14:1: `significant` is not yet built
-    significant = "10%"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:16:1: `ready` is not yet built
-    ready = "_SUCCESS"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
 Mlfile:19:1: `sandbox` is not yet built
     sandbox = "strict"
     ^

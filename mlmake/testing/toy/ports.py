@@ -448,11 +448,15 @@ class FakeSources:
     def __init__(self, said: Mapping[str, Observation]) -> None:
         self.said = said
         self.asked: list[str] = []
+        self.over = False
 
     def observe(self, action: Action, *, content: bool = False) -> Observation:
         """See `Sources.observe`."""
         self.asked.append(action.id)
+        if self.over:
+            return Observation(error="nothing is asked any more")
         return self.said.get(action.id, Observation())
 
     def cancel(self) -> None:
-        """See `Sources.cancel`: nothing here takes any time."""
+        """See `Sources.cancel`."""
+        self.over = True
