@@ -63,14 +63,14 @@ def reads(design: Design, name: str, key: int | None, files: Files, params: dict
     step = next(s for s in design if s.name == name)
     paths = inputs_of(design, step, key, files)
     loaded = () if step.shape in ("select", "phony") else compute(step, key, paths, files, params=params).loaded
-    return {path: version_of(files, path) for path in (*paths, *sorted(set(loaded) - set(paths)))}
+    return {path: version_of(files, path) for path in (*paths, *sorted({*loaded} - {*paths, step.rules.source}))}
 
 
 def noisy(design: Design) -> set[str]:
     """The instances whose values no clean build gives again: noisy ones and all behind them."""
     tainted: set[str] = set()
     for step in design:
-        needs = {ref.name for ref in step.refs if ref.kind != "leaf"} | {step.over}
+        needs = {ref.name for ref in step.refs if ref.kind != "leaf"} | {step.over, step.rules.maker}
         needs |= {path.split("/")[1].split(".")[0].split("-")[0] for path in step.modules if path.startswith("out/")}
         chosen = {
             r.name for ref in step.refs if ref.kind == "chosen" for s in design if s.name == ref.name for r in s.refs

@@ -28,7 +28,7 @@ def decide(evidence: Evidence) -> Decision:
     assert last is not None, "unknown_recipe answers for an action without a last run"
     changes = compare(evidence, last)
     pardon = enough(evidence, last)
-    if pardon is not None and not all(excusable(evidence, reason) for reason in changes.reasons):
+    if pardon is not None and not all(excusable(evidence, last, reason) for reason in changes.reasons):
         pardon = None
     if changes.equal:
         return _stand(evidence, last, pardon)
@@ -81,10 +81,12 @@ def _cover(evidence: Evidence, last: Trace, verdict: Verdict) -> Decision:
 
 
 def covered(evidence: Evidence, last: Trace) -> Reason | None:
-    """That a failed refresh may go on with the last result, whose inputs have not changed; values are seconds."""
+    """That a failed refresh may go on with the last result, if its inputs have not changed; values are seconds."""
     limit = evidence.validity.stale_if_error
     age = evidence.now - last_confirmed(evidence, last)
     if limit is None or evidence.exact or evidence.forced or not 0 <= age < limit:
+        return None
+    if not compare(evidence, last).equal or not _recoverable(evidence, last):
         return None
     return Reason(Code.STALE_IF_ERROR, "", limit, age)
 

@@ -53,8 +53,9 @@ class Ledger:
             self._kept.append(trace)
 
     def revalidate(self, trace: Trace, *, at: float) -> None:
-        """A result was found to stand."""
-        if self.traces.checked(trace) != at:
+        """A result was found to stand, at a time that is not that of its run or of when it was found so last."""
+        checked = self.traces.checked(trace)
+        if (trace.ended if checked is None else checked) != at:
             self.traces.revalidate(trace, at=at)
             self._commit_in(LONGEST_WAIT)
 

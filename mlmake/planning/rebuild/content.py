@@ -11,6 +11,9 @@ from mlmake.model.trace import Product, Trace
 from mlmake.planning.evidence import Evidence
 from mlmake.planning.rebuild.packages import changed_packages
 
+ORDER = "the order of the inputs"
+"""The subject of a reason where only that has changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -46,7 +49,7 @@ def compare(evidence: Evidence, trace: Trace) -> Comparison:
             if path not in now and not evidence.lists and not any(_may_hold(item, path) for item in evidence.open)
         ]
         if not reasons and not unknown:
-            reasons.append(Reason(Code.INPUT_CHANGED, "the order of the inputs"))
+            reasons.append(Reason(Code.INPUT_CHANGED, ORDER))
     declared = {path for path, _ in evidence.inputs}
     for path, digest in trace.discovered:
         if path in declared:

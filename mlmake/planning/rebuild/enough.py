@@ -4,6 +4,7 @@ from mlmake.model.condition import holds, named
 from mlmake.model.reason import Code, Reason
 from mlmake.model.trace import Trace
 from mlmake.planning.evidence import Evidence
+from mlmake.planning.rebuild.content import ORDER
 
 
 def enough(evidence: Evidence, trace: Trace) -> Reason | None:
@@ -15,6 +16,9 @@ def enough(evidence: Evidence, trace: Trace) -> Reason | None:
     return Reason(Code.ENOUGH, evidence.validity.enough_text, note=figures)
 
 
-def excusable(evidence: Evidence, reason: Reason) -> bool:
+def excusable(evidence: Evidence, trace: Trace, reason: Reason) -> bool:
     """Whether a changed input is one that another target makes, which alone may be excused."""
-    return evidence.made(reason.subject)
+    if reason.subject != ORDER:
+        return evidence.made(reason.subject)
+    own = [path for path, _ in trace.inputs if not evidence.made(path)]
+    return own == [path for path, _ in evidence.inputs if not evidence.made(path)]

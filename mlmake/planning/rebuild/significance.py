@@ -44,14 +44,16 @@ def _differs(old: object, new: object, tolerance: Tolerance | None) -> bool:
 
 
 def _reaches(old: Decimal, new: Decimal, tolerance: Tolerance) -> bool:
-    """Whether two different numbers are as far apart as counts."""
+    """Whether two different numbers are as far apart as counts; any change from zero does."""
+    if old == 0:
+        return True
     match tolerance.scale:
         case Scale.AMOUNT:
             return abs(new - old) >= tolerance.size
         case Scale.SHARE:
-            return old == 0 or abs(new - old) >= abs(old) * tolerance.size
+            return abs(new - old) >= abs(old) * tolerance.size
         case Scale.FACTOR:
-            if old == 0 or new == 0 or (old < 0) != (new < 0):
+            if new == 0 or (old < 0) != (new < 0):
                 return True
             low, high = sorted((abs(old), abs(new)))
             return high >= low * tolerance.size

@@ -41,11 +41,13 @@ def ask(evidence: Evidence, trace: Trace) -> Verdict:
     baseline = trace.baseline or Baseline()
     validity = evidence.validity
     if validity.probe is None or (evidence.exact and validity.source is not None):
-        return _by_content(baseline, observation)
+        return _by_content(baseline, observation, exact=evidence.exact)
     return _by_measures(baseline, observation, validity)
 
 
-def _by_content(baseline: Baseline, observation: Observation) -> Verdict:
+def _by_content(baseline: Baseline, observation: Observation, *, exact: bool) -> Verdict:
+    if exact and baseline.moved:
+        return Verdict(Word.CHANGED, (Reason(Code.SOURCE_CHANGED, note="it moved while the last run read it"),))
     if observation.content is not None and observation.content == baseline.content:
         return Verdict(Word.EQUAL, (Reason(Code.REVALIDATED),))
     reason = Reason(Code.SOURCE_CHANGED, "", baseline.content, observation.content)

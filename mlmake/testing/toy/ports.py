@@ -1,6 +1,6 @@
 """The ports in memory, under the laws of the real adapters; the disk is a dictionary and the clock a number."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TypeAlias
@@ -30,10 +30,11 @@ SPARED = "spared/"
 
 @dataclass
 class FakeClock:
-    """The time: `wall` may be set to anything, `mono` only grows."""
+    """The time: `wall` may be set to anything, `mono` only grows; with `still` no wall time goes by."""
 
     wall: float = 1000.0
     mono: float = 0.0
+    still: bool = False
 
     def now(self) -> float:
         """See `Clock.now`."""
@@ -45,12 +46,18 @@ class FakeClock:
 
     def pass_(self, seconds: float) -> None:
         """Time goes by."""
-        self.wall += seconds
+        self.wall += 0 if self.still else seconds
         self.mono += seconds
 
 
 Image: TypeAlias = tuple[
-    dict[Digest, tuple[Trace, ...]], dict[Digest, Trace], dict[str, Trace], dict[str, Failure], dict[str, str], int
+    dict[Digest, tuple[Trace, ...]],
+    dict[Digest, Trace],
+    dict[str, Trace],
+    dict[str, Failure],
+    dict[str, str],
+    dict[int, float],
+    int,
 ]
 
 
@@ -77,6 +84,11 @@ class Traces(MemoryState):
         self.writes += 1
         super().fail(failure)
 
+    def revalidate(self, trace: Trace, *, at: float) -> None:
+        """See `TraceStore.revalidate`."""
+        self.writes += 1
+        super().revalidate(trace, at=at)
+
     def forget_result(self, trace: Trace) -> None:
         """See `TraceStore.forget_result`."""
         self.writes += 1
@@ -95,7 +107,8 @@ class Traces(MemoryState):
         """All that is remembered, as a value."""
         results = {recipe: tuple(found) for recipe, found in self._results.items() if found}
         warned = dict(self._warned)
-        return results, dict(self._last), dict(self._latest), dict(self._failures), warned, self._order
+        checked = dict(self._checked)
+        return results, dict(self._last), dict(self._latest), dict(self._failures), warned, checked, self._order
 
     def crash(self) -> None:
         """What was not committed never was."""
@@ -103,10 +116,10 @@ class Traces(MemoryState):
 
     def load(self, image: "Image") -> None:
         """Become what an image holds."""
-        results, last, latest, failures, warned, order = image
+        results, last, latest, failures, warned, checked, order = image
         self._results = {recipe: list(found) for recipe, found in results.items()}
         self._last, self._latest, self._failures, self._order = dict(last), dict(latest), dict(failures), order
-        self._warned = dict(warned)
+        self._warned, self._checked = dict(warned), dict(checked)
 
     def clone(self) -> "Traces":
         """The same once more, which goes its own way."""
@@ -443,19 +456,17 @@ class FakeExecutor:
 
 
 class FakeSources:
-    """Says of each source what it is told to say; of an unknown one, that nothing was measured."""
+    """Says of sources what a function says; `asked` are the actions whose validators were asked."""
 
-    def __init__(self, said: Mapping[str, Observation]) -> None:
-        self.said = said
-        self.asked: list[str] = []
-        self.over = False
+    def __init__(self, say: Callable[[str, bool], Observation], asked: list[str]) -> None:
+        self.say, self.asked, self.over = say, asked, False
 
     def observe(self, action: Action, *, content: bool = False) -> Observation:
         """See `Sources.observe`."""
         self.asked.append(action.id)
         if self.over:
             return Observation(error="nothing is asked any more")
-        return self.said.get(action.id, Observation())
+        return self.say(action.id, content)
 
     def cancel(self) -> None:
         """See `Sources.cancel`."""

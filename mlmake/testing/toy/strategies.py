@@ -1,19 +1,43 @@
 """Random toy workflows and random histories of them, for Hypothesis; they know no law."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from mlmake.testing.toy.workflow import MODULES, PARAMS, SIZE, SOURCES, Design, Ref, Step
+from mlmake.model.condition import All, Compare, Not, Some
+from mlmake.model.validity import Scale, Significance, Tolerance
+from mlmake.testing.toy.workflow import (
+    FEEDS,
+    MODULES,
+    NO_RULES,
+    PARAMS,
+    PROBES,
+    SIZE,
+    SOURCES,
+    Design,
+    Ref,
+    Rules,
+    Step,
+)
 
 EARLIER = ("file", "file", "two", "folder")
 
 
 @st.composite
 def designs(
-    draw: st.DrawFn, *, noise: bool = True, uncached: bool = True, undone: bool = True, lists: bool = False
+    draw: st.DrawFn,
+    *,
+    noise: bool = True,
+    uncached: bool = True,
+    undone: bool = True,
+    lists: bool = False,
+    memo: bool = False,
 ) -> Design:
-    """A workflow of two to six targets. `undone`: with phonies and groups; `lists`: with fan-outs over folders."""
+    """A workflow of two to six targets.
+
+    `undone`: with phonies and groups; `lists`: with fan-outs over folders; `memo`: with rules of age, source, metrics.
+    """
     steps: list[Step] = []
     for i in range(draw(st.integers(2, 6))):
         shapes = [*EARLIER, *(["phony", "group"] if undone else [])]
@@ -48,9 +72,52 @@ def designs(
                 seconds=draw(st.sampled_from([0.02, 0.05, 0.5])),
                 cache=not (uncached and draw(st.integers(0, 7)) == 0),
                 noisy=noise and shape in EARLIER and draw(st.integers(0, 7)) == 0,
+                rules=draw(_rules(shape, steps)) if memo and shape in EARLIER else NO_RULES,
             )
         )
     return tuple(steps)
+
+
+TOLERANCES = (
+    Tolerance(Scale.SHARE, Decimal("0.02")),
+    Tolerance(Scale.FACTOR, Decimal(2)),
+    Tolerance(Scale.AMOUNT, Decimal("0.2")),
+    Tolerance(Scale.AMOUNT, Decimal(2)),
+)
+LOW, MISSING = Compare("v", "<", 4), Compare("w", ">=", 0)
+CONDITIONS = (Compare("v", ">=", 3), Not(LOW), All((LOW, Not(Compare("v", "==", 0)))), Some((MISSING, LOW)), MISSING)
+
+
+@st.composite
+def _rules(draw: st.DrawFn, shape: str, steps: list[Step]) -> Rules:
+    """Windows are of several lengths, so that a history is in and out of them."""
+    made = [(s.paths(None)[0][1], s.name) for s in steps if s.shape in ("file", "two") and not s.fan and not s.over]
+    feed, maker = draw(st.sampled_from([(None, None), *((path, None) for path in FEEDS * 2), *made]))
+    declared = feed is not None and (maker is not None or draw(st.integers(0, 4)) > 0)
+    probe = draw(st.sampled_from([None, *PROBES])) if feed is not None else None
+    fresh_for = draw(st.sampled_from([None, None, 4.0, 300.0, 6000.0]))
+    max_age = draw(st.sampled_from([None, None, 6000.0, 10.0**7]))
+    if feed is not None and not declared and probe is None and max_age is None:
+        fresh_for = fresh_for or 300.0
+    metric = shape != "folder" and draw(st.booleans())
+    return Rules(
+        feed=feed,
+        declared=declared,
+        maker=maker,
+        probe=probe,
+        fresh_for=fresh_for,
+        max_age=max_age,
+        stale_if_error=draw(st.sampled_from([None, 4.0, 10.0**6])),
+        significant=draw(_significance(probe)) if probe is not None else None,
+        enough=draw(st.sampled_from(CONDITIONS)) if metric else None,
+    )
+
+
+def _significance(probe: str) -> st.SearchStrategy[Significance]:
+    one = st.sampled_from([None, *TOLERANCES])
+    if probe != "pair":
+        return one
+    return one | st.dictionaries(st.sampled_from(["rows", "odd"]), one, min_size=1)
 
 
 @st.composite
@@ -87,6 +154,9 @@ class Do:
 HARMLESS = ("edit", "edit", "revert", "revert", "param", "clock", "delete", "spoil", *("build",) * 6, "subset")
 HARD = ("wipe", "lose-object", "damage", "full", "lose-state", "fail", "fail", "lazy", "mend")
 TOLD = ("forced", "forced", "uncached", "keep-going", "stopped")
+MEMO = ("feed", "feed", "feed", "tick", "tick", "policy", "down", "gone", "up")
+"""What befalls datasets, windows and rules."""
+
 CUT = ("interrupt", "crash", "power", "moved")
 
 orders = st.lists(st.integers(0, 5), min_size=1, max_size=4).map(tuple)

@@ -1,12 +1,14 @@
 """Toy workflows: what their steps compute and the graph they stand for; knows no judge and no build."""
 
 import json
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
+from mlmake.model.condition import Condition
 from mlmake.model.digest import MISSING, Digest, Version, digest_of
 from mlmake.model.fact import fact, recipe_digest
 from mlmake.model.graph import (
@@ -30,9 +32,15 @@ from mlmake.model.graph import (
     Select,
     Target,
 )
-from mlmake.model.reason import Code
+from mlmake.model.observation import Measures
+from mlmake.model.reason import Code, Plain
 from mlmake.model.units import Bytes, Seconds
+from mlmake.model.validity import Probe, Significance, Source, Validity
 
+FEEDS = ("feeds/f0", "feeds/f1")
+"""Datasets: files that steps read as their source, or behind the back of the tool."""
+
+PROBES = ("count", "tenths", "pair", "any")
 SOURCES = ("data/s0", "data/s1", "data/s2")
 MODULES = ("lib/m0.py", "lib/m1.py")
 PACKAGES = ("q0", "q1")
@@ -67,6 +75,53 @@ def version_of(files: Files, path: str) -> Version:
         found = inside(files, path)
         return digest_of([[p.removeprefix(path), files[p]] for p in found]) if found else MISSING
     return digest_of(files[path]) if path in files else MISSING
+
+
+def measured(probe: str, number: int) -> Measures:
+    """What a probe says of a dataset that holds this number; `any` gives whatever a probe may give."""
+    anything: tuple[Plain, ...] = (0, 3, -3, math.nan, "a", "b", True, 0.0, 6)
+    match probe:
+        case "count":
+            return {"count": number}
+        case "tenths":
+            return {"tenths": number / 10}
+        case "pair":
+            return {"rows": number, "odd": number % 2}
+        case _:
+            which = number % (len(anything) + 1)
+            return {"any": anything[which]} if which < len(anything) else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """For how long and for which changes results of a step stand.
+
+    `feed` is the path of a dataset that it reads; `declared` says that it is the source, otherwise nobody knows of it.
+    `maker` is the step that makes the dataset, if one does. Durations are seconds.
+    """
+
+    feed: str | None = None
+    declared: bool = True
+    maker: str | None = None
+    probe: str | None = None
+    fresh_for: float | None = None
+    max_age: float | None = None
+    stale_if_error: float | None = None
+    significant: Significance = None
+    enough: Condition | None = None
+
+    @property
+    def source(self) -> str | None:
+        """The path of the source, if it has one."""
+        return self.feed if self.declared else None
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a validator."""
+        return self.source is not None or self.probe is not None
+
+
+NO_RULES = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +172,7 @@ class Step:
     cpus: float = 1
     wait: str | int = "all"
     carry: bool = True
+    rules: Rules = NO_RULES
 
     def ids(self) -> tuple[str, ...]:
         """Its instances."""
@@ -270,6 +326,7 @@ def compute(
     total = sum((i + 1) * n for i, n in enumerate(numbers)) + sum(params[p] for p in step.params) + (key or 0)
     loaded = tuple(m for i, m in enumerate(step.modules) if i == 0 or total % 2)
     total += sum(number_in(files[m]) for m in (*loaded, *step.reads)) + noise
+    total += number_in(files[step.rules.feed]) if step.rules.feed in files else 0
     value = total // step.divisor % SIZE
     outputs = dict(step.paths(key))
     match step.shape:
@@ -341,6 +398,8 @@ def _action(design: Design, step: Step, key: int | None, params: Mapping[str, in
         inputs.append(Input(None, False, (Part(*item),)))
         upstream.append(item[1])
     upstream += lists
+    if step.rules.maker is not None:
+        upstream.append(step.rules.maker)
     before = [next(s for s in design if s.name == name) for name in step.after]
     after = [i for s in before for i in (*([s.listing] if s.listing else []), *s.ids())]
     used = {name: params[name] for name in step.params}
@@ -348,6 +407,7 @@ def _action(design: Design, step: Step, key: int | None, params: Mapping[str, in
         fact(Code.RECIPE_CHANGED, "call", f"{step.shape}/{step.divisor}"),
         fact(Code.RECIPE_CHANGED, "inputs", [[r.kind, r.name, r.paired] for r in step.refs]),
         fact(Code.RECIPE_CHANGED, "outputs", [list(pair) for pair in step.paths(key)]),
+        *([fact(Code.RECIPE_CHANGED, "source", step.rules.source)] if step.rules.source is not None else []),
         *(fact(Code.PARAM_CHANGED, name, value) for name, value in used.items()),
     )
     command: Call | Group | Select = Call("steps", step.name, ())
@@ -379,7 +439,27 @@ def _action(design: Design, step: Step, key: int | None, params: Mapping[str, in
             metrics="a" if step.shape in ("file", "two") else None,
             wait=step.wait,
             carry=step.carry,
+            validity=_validity(step.rules),
         ),
+    )
+
+
+def _validity(rules: Rules) -> Validity:
+    source = probe = None
+    if rules.source is not None:
+        item = Made(rules.source, rules.maker) if rules.maker is not None else Leaf(rules.source)
+        source = Source((item,), many=False)
+    if rules.probe is not None:
+        probe = Probe(None, Call("probes", rules.probe, ()), Seconds(60), digest_of(rules.probe))
+    return Validity(
+        fresh_for=None if rules.fresh_for is None else Seconds(rules.fresh_for),
+        max_age=None if rules.max_age is None else Seconds(rules.max_age),
+        stale_if_error=None if rules.stale_if_error is None else Seconds(rules.stale_if_error),
+        source=source,
+        probe=probe,
+        significant=rules.significant,
+        enough=rules.enough,
+        enough_text="" if rules.enough is None else "enough",
     )
 
 

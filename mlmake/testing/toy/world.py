@@ -33,6 +33,7 @@ from mlmake.testing.toy.ports import (
     Traces,
 )
 from mlmake.testing.toy.workflow import (
+    FEEDS,
     MODULES,
     PACKAGES,
     PARAMS,
@@ -42,9 +43,12 @@ from mlmake.testing.toy.workflow import (
     graph_of,
     id_of,
     known,
+    measured,
+    number_in,
     project,
     step_of,
     text_of,
+    version_of,
 )
 
 
@@ -113,7 +117,8 @@ class World:
     """Everything outside the core.
 
     `broken` are instances that fail, `lazy` those that create no output, `movers` move a source while they run.
-    `packages` are the versions of what is installed; `said` is what validators say of the sources of some actions.
+    `packages` are the versions of what is installed. `down` are feeds that no validator can tell of; `asked` are the
+    actions whose validators were asked, by anybody.
     """
 
     declared: Design
@@ -124,7 +129,8 @@ class World:
     movers: dict[str, tuple[str, int]] = field(default_factory=dict)
     times: dict[str, int] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=lambda: dict.fromkeys(PACKAGES, "1.0"))
-    said: dict[str, Observation] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
     builds: int = 0
     jobs: list[Job] = field(default_factory=list)
     executed: list[str] = field(default_factory=list)
@@ -135,10 +141,12 @@ class World:
         self.traces = Traces()
         for i, path in enumerate((*SOURCES, *MODULES)):
             self.disk.write(path, text_of(i % 2))
+        for path in FEEDS:
+            self.disk.write(path, text_of(100))
 
     def clone(self) -> "World":
         """The same world once more, which goes its own way."""
-        clock = FakeClock(self.clock.wall, self.clock.mono)
+        clock = FakeClock(self.clock.wall, self.clock.mono, self.clock.still)
         twin = World(
             self.declared,
             dict(self.params),
@@ -149,7 +157,7 @@ class World:
             dict(self.times),
         )
         twin.packages = dict(self.packages)
-        twin.said = dict(self.said)
+        twin.down = set(self.down)
         twin.builds, twin.disk = self.builds, self.disk.clone(clock)
         twin.store, twin.traces = self.store.clone(twin.disk), self.traces.clone()
         return twin
@@ -172,6 +180,10 @@ class World:
         self.broken.clear()
         self.lazy.clear()
         self.movers.clear()
+        self.down.clear()
+        for path in FEEDS:
+            if path not in self.disk.files:
+                self.edit(path, 100)
         self.store.full = False
         self.store.damaged.clear()
 
@@ -194,10 +206,24 @@ class World:
         steps = [s for s in design or self.design if s.shape != "phony"]
         return tuple(name for s in steps for name in (*([s.listing] if s.listing else []), *s.ids()))
 
-    def request(self, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool) -> Request:
+    def say(self, name: str, content: bool = False) -> Observation:
+        """What the validator of an instance says: of a dataset that is down or gone, that it cannot tell."""
+        rules = step_of(self.declared, name)[0].rules
+        if rules.feed is None or rules.feed in self.down or rules.feed not in self.disk.files:
+            return Observation(error=f"nothing can be told of {rules.feed}")
+        version = version_of(self.disk.files, rules.feed)
+        assert isinstance(version, str), "it is there"
+        told = version if rules.source is not None and (content or rules.probe is None) else None
+        if rules.probe is None:
+            return Observation(told)
+        return Observation(told, measured(rules.probe, number_in(self.disk.files[rules.feed])))
+
+    def request(
+        self, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool, exact: bool = False
+    ) -> Request:
         """These and those forced; without names everything."""
         wanted = self.everything() if names is None else tuple(dict.fromkeys((*names, *forced)))
-        return Request(wanted, frozenset(forced), restore=restore)
+        return Request(wanted, frozenset(forced), exact=exact, restore=restore)
 
     def snapshot(self) -> Snapshot:
         """A fresh look at the world."""
@@ -207,12 +233,19 @@ class World:
             traces=self.traces,
             store=self.store,
             installed=FakeInstalled(self.packages),
-            sources=FakeSources(self.said),
+            sources=FakeSources(self.say, self.asked),
         )
 
-    def plan(self, names: Sequence[str] | None = None, *, forced: Sequence[str] = (), restore: bool = True) -> Plan:
+    def plan(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        forced: Sequence[str] = (),
+        restore: bool = True,
+        exact: bool = False,
+    ) -> Plan:
         """What a build would do, by a fresh look."""
-        return plan(self.graph(), self.request(names, forced, restore=restore), snapshot=self.snapshot())
+        return plan(self.graph(), self.request(names, forced, restore=restore, exact=exact), snapshot=self.snapshot())
 
     def accept(self, *names: str, reason: str | None = None) -> Accepted:
         """Take what lies at their outputs for their results. Raises NotAccepted."""
@@ -227,7 +260,7 @@ class World:
             traces=self.traces,
             store=self.store,
             installed=FakeInstalled(self.packages),
-            sources=FakeSources(self.said),
+            sources=FakeSources(self.say, self.asked),
         )
         self.clock.pass_(1)
         return accepted
@@ -238,6 +271,7 @@ class World:
         *,
         forced: Sequence[str] = (),
         restore: bool = True,
+        exact: bool = False,
         order: Sequence[int] = (0,),
         jobs: int = 2,
         keep_going: bool = False,
@@ -252,10 +286,10 @@ class World:
         self.builds += 1
         told = Told()
         around = Surroundings(root=ROOT.rstrip("/"), python="python", project=project(), environ={})
-        lists = ToyLists(self, names, forced, restore=restore)
+        lists = ToyLists(self, names, forced, restore=restore, exact=exact)
         build = Build(
             self.graph(lists.design),
-            self.request(names, forced, restore=restore),
+            self.request(names, forced, restore=restore, exact=exact),
             options=Options(
                 run=f"run{self.builds}",
                 around=around,
@@ -271,7 +305,7 @@ class World:
             store=self.store,
             executor=FakeExecutor(self._execute),
             installed=FakeInstalled(self.packages),
-            sources=FakeSources(self.said),
+            sources=FakeSources(self.say, self.asked),
             lists=lists,
             crew=(crew := FakeCrew(self.clock, order, interrupts)),
         )
@@ -315,7 +349,7 @@ class World:
         noise = 0
         if step.noisy:
             noise = self.times[job.action] = self.times.get(job.action, 0) + 1
-        if job.action in self.broken:
+        if job.action in self.broken or (step.rules.feed is not None and step.rules.feed not in self.disk.files):
             for path in [path for _, path in step.paths(key)][:1]:
                 self.disk.write(path + "0" if path.endswith("/") else path, "half")
             return Ended(How.EXITED, 1, step.seconds)
@@ -363,8 +397,10 @@ def essence(trace: Trace) -> tuple[object, ...]:
 class ToyLists:
     """The lists of a toy workflow in one build, as the app would tell them."""
 
-    def __init__(self, world: World, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool) -> None:
-        self._world, self._names, self._forced, self._restore = world, names, forced, restore
+    def __init__(
+        self, world: World, names: Sequence[str] | None, forced: Sequence[str], *, restore: bool, exact: bool
+    ) -> None:
+        self._world, self._names, self._forced, self._restore, self._exact = world, names, forced, restore, exact
         self._recorded = Recorded(lambda: world.traces, lambda: FakeWorkspace(world.disk), store=world.store)
         self.design = known(world.declared, self._recorded)
         self._former = {path: name for name, path in self._made()}
@@ -381,7 +417,7 @@ class ToyLists:
         graph = self._world.graph(self.design)
         names = self._world.everything(self.design) if self._names is None else (*self._names, *self._forced)
         wanted = tuple(name for name in dict.fromkeys(names) if name in graph.actions)
-        return Grown(graph, Request(wanted, frozenset(self._forced), restore=self._restore))
+        return Grown(graph, Request(wanted, frozenset(self._forced), exact=self._exact, restore=self._restore))
 
     def settle(self, listing: str) -> None:
         """See `Lists.settle`."""
