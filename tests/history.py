@@ -172,7 +172,7 @@ def check_rules(world: World, told: Told, before: Before, **options: object) -> 
     met = []
     for name, ended in told.ended.items():
         action = before.graph.actions.get(name)
-        if action is None or action.is_phony or action.is_group or not action.outputs or step_of_list(world, name):
+        if action is None or action.is_phony or action.is_group or not action.outputs or is_dynamic(world, name):
             continue
         if ended.outcome in (Outcome.BLOCKED, Outcome.CANCELLED, Outcome.DISTURBED):
             continue
@@ -204,9 +204,10 @@ def check_rules(world: World, told: Told, before: Before, **options: object) -> 
     return met
 
 
-def step_of_list(world: World, name: str) -> bool:
-    """Whether it is an instance of a list, which may come and go within a build."""
-    return bool(step_of(world.declared, name)[0].over)
+def is_dynamic(world: World, name: str) -> bool:
+    """Whether it is an instance of a list, or may be judged several times: what it was judged by is gone by the end."""
+    step, _ = step_of(world.declared, name)
+    return bool(step.over) or step.wait != "all"
 
 
 def case_of(world: World, name: str, before: Before, *, forced: bool, exact: bool, restore: bool) -> Case:

@@ -61,8 +61,8 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "an older result is taken whatever it loaded",
         JUDGE,
-        "older.order != last.order and compare(evidence, older).equal and _rec",
-        "older.order != last.order and _rec",
+        "if older.order == last.order or not compare(evidence, older).equal or not _rec",
+        "if older.order == last.order or not _rec",
         INPUTS,
     ),
     Mutation(
@@ -82,15 +82,15 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "a plan doubts what can only run",
         JUDGE,
-        "if not compare(evidence, result).reasons and _recoverable(evidence, result):",
-        "if not compare(evidence, result).reasons:",
+        "if compare(evidence, result).reasons or not _recoverable(evidence, result):",
+        "if compare(evidence, result).reasons:",
         CASE + "a_plan_doubts_an_altered_output_behind_a_run",
     ),
     Mutation(
         "a plan promises too much",
         JUDGE,
-        "return Decision(action, Verb.MAYBE,",
-        "return Decision(action, Verb.RUN,",
+        "return _decision(evidence, Verb.MAYBE, (*may, *reasons), last)",
+        "return _decision(evidence, Verb.RUN, (*may, *reasons), last)",
         CASE + "a_plan_promises_no_more_than_it_knows",
     ),
     Mutation(
@@ -246,7 +246,13 @@ MUTATIONS: Sequence[Mutation] = (
         CASE + "resources_are_never_given_twice",
     ),
     Mutation("the worst is selected", SELECTION, 'select.order == "max")', 'select.order != "max")', CLEAN),
-    Mutation("failure lets go on", BOARD, "        if outcome not in GOOD:", "        if False:", FAILURE),
+    Mutation(
+        "failure lets go on",
+        BOARD,
+        "if outcome not in GOOD or name not in standing.unmet:",
+        "if name not in standing.unmet:",
+        FAILURE,
+    ),
     Mutation(
         "order-only needs are not waited for",
         BOARD,

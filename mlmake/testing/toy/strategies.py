@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from mlmake.model.condition import All, Compare, Not, Some
+from mlmake.model.condition import All, Compare, Condition, Not, Some
 from mlmake.model.validity import Scale, Significance, Tolerance
 from mlmake.testing.toy.workflow import (
     FEEDS,
@@ -85,7 +85,13 @@ TOLERANCES = (
     Tolerance(Scale.AMOUNT, Decimal(2)),
 )
 LOW, MISSING = Compare("v", "<", 4), Compare("w", ">=", 0)
-CONDITIONS = (Compare("v", ">=", 3), Not(LOW), All((LOW, Not(Compare("v", "==", 0)))), Some((MISSING, LOW)), MISSING)
+CONDITIONS: tuple[Condition, ...] = (
+    Compare("v", ">=", 3),
+    Not(LOW),
+    All((LOW, Not(Compare("v", "==", 0)))),
+    Some((MISSING, LOW)),
+    MISSING,
+)
 
 
 @st.composite
@@ -96,7 +102,7 @@ def _rules(draw: st.DrawFn, shape: str, steps: list[Step]) -> Rules:
     declared = feed is not None and (maker is not None or draw(st.integers(0, 4)) > 0)
     probe = draw(st.sampled_from([None, *PROBES])) if feed is not None else None
     fresh_for = draw(st.sampled_from([None, None, 4.0, 300.0, 6000.0]))
-    max_age = draw(st.sampled_from([None, None, 6000.0, 10.0**7]))
+    max_age = draw(st.sampled_from([None, None, max(300.0, fresh_for or 0), 6000.0, 10.0**7]))
     if feed is not None and not declared and probe is None and max_age is None:
         fresh_for = fresh_for or 300.0
     metric = shape != "folder" and draw(st.booleans())
@@ -154,8 +160,8 @@ class Do:
 HARMLESS = ("edit", "edit", "revert", "revert", "param", "clock", "delete", "spoil", *("build",) * 6, "subset")
 HARD = ("wipe", "lose-object", "damage", "full", "lose-state", "fail", "fail", "lazy", "mend")
 TOLD = ("forced", "forced", "uncached", "keep-going", "stopped")
-MEMO = ("feed", "feed", "feed", "tick", "tick", "policy", "down", "gone", "up")
-"""What befalls datasets, windows and rules."""
+MEMO = ("feed", "feed", "feed", "tick", "tick", "policy", "down", "gone", "up", *("build",) * 6)
+"""What befalls datasets, windows and rules, with builds between."""
 
 CUT = ("interrupt", "crash", "power", "moved")
 

@@ -326,7 +326,7 @@ def compute(
     total = sum((i + 1) * n for i, n in enumerate(numbers)) + sum(params[p] for p in step.params) + (key or 0)
     loaded = tuple(m for i, m in enumerate(step.modules) if i == 0 or total % 2)
     total += sum(number_in(files[m]) for m in (*loaded, *step.reads)) + noise
-    total += number_in(files[step.rules.feed]) if step.rules.feed in files else 0
+    total += number_in(files[feed]) if (feed := step.rules.feed) is not None and feed in files else 0
     value = total // step.divisor % SIZE
     outputs = dict(step.paths(key))
     match step.shape:
