@@ -54,15 +54,14 @@ def sources(request, tmp_path):
     if request.param == "real":
         return real.sources()
     content = digest_of("a")
-    return FakeSources(
-        {
-            "held": Observation(content),
-            "measured": Observation(content, {"records": 1}),
-            "probed": Observation(None, {"probe": 3}),
-            "missing": Observation(error="not there"),
-            "failing": Observation(error="it failed"),
-        }
-    )
+    said = {
+        "held": Observation(content),
+        "measured": Observation(content, {"records": 1}),
+        "probed": Observation(None, {"probe": 3}),
+        "missing": Observation(error="not there"),
+        "failing": Observation(error="it failed"),
+    }
+    return FakeSources(lambda name, content: said.get(name, Observation()), [])
 
 
 def test_without_a_validator_nothing_is_said(sources, actions):
