@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.digest import MISSING, Digest
 from mlmake.model.event import Event
-from mlmake.model.graph import Action, Graph, Select
+from mlmake.model.graph import Action, Graph, Listing, Select
 from mlmake.model.metrics import NotMetrics
 from mlmake.model.plan import Request
 from mlmake.model.reason import Code, Reason
 from mlmake.model.trace import Product, Trace
 from mlmake.planning.evidence import Evidence, Settled, gather, present_baseline
 from mlmake.planning.judge import decide
+from mlmake.planning.lists import doubts
 from mlmake.planning.plan import outlook
 from mlmake.ports import Clock, ContentStore, Installed, Sources, TraceStore, Workspace
 from mlmake.running import mishaps
@@ -45,7 +46,9 @@ class Accepted:
 
 
 def unacceptable(action: Action) -> str | None:
-    """Why nobody can ever accept this action; none if it can be."""
+    """Why nobody can ever accept this action; none if it can be, or stands for some that can."""
+    if isinstance(action.command, Listing):
+        return None
     if action.is_group:
         return mishaps.no_group_to_accept(action.id)
     if action.is_phony:
@@ -75,22 +78,31 @@ def accept(
     snapshot = survey(clock, workspace, traces=traces, store=store, installed=installed, sources=sources)
     settled: dict[str, Settled] = {}
     drafts: list[Trace] = []
+    stale: dict[str, list[Decision]] = {}
     problems: list[str] = []
     blind: list[str] = []
     trouble: str | None = None
     for name in _order(graph, names):
         action = graph.actions[name]
+        if isinstance(action.command, Listing):
+            if not doubts(action, graph, settled):
+                settled[name] = Settled({}, in_place=True)
+            elif not stale:
+                problems.append(mishaps.instances_unknown(action.target, action.upstream))
+            continue
         if action.is_group or action.is_phony:
             continue
         evidence = gather(action, graph, request=request, snapshot=snapshot, settled=settled)
         if name not in request.actions:
             decision = decide(evidence)
-            problems += _not_up_to_date(decision)
+            if decision.verb not in (Verb.SKIP, Verb.MAYBE):
+                # Of what may run only because others do, nothing is to be said.
+                stale.setdefault(action.target, []).append(decision)
             settled[name] = outlook(action, decision)
             continue
         if found := _missing(action, evidence, workspace):
             problems.append(found)
-        if problems:
+        if problems or stale:
             continue
         try:
             products, said = keep_outputs(action, workspace, store if action.policy.cache and not trouble else None)
@@ -106,6 +118,9 @@ def accept(
         settled[name] = Settled({product.path: product.digest for product in products}, in_place=True)
         if evidence.latest is None:
             blind.append(name)
+    problems[:0] = [mishaps.stale_upstream(target, decisions) for target, decisions in stale.items()]
+    if not problems and not drafts:
+        problems.append(mishaps.no_instances_to_accept(names))
     if problems:
         raise NotAccepted("\n".join(problems))
     ledger = Ledger(traces, store, workspace=workspace, clock=clock)
@@ -129,13 +144,6 @@ def _order(graph: Graph, names: Sequence[str]) -> list[str]:
             stack.append((name, True))
             stack += [(need, False) for need in reversed(graph.actions[name].upstream) if need not in done]
     return order
-
-
-def _not_up_to_date(decision: Decision) -> list[str]:
-    """What is to be said of an action upstream; of what may run only because others do, nothing."""
-    if decision.verb in (Verb.SKIP, Verb.MAYBE):
-        return []
-    return [mishaps.stale_upstream(decision)]
 
 
 def _missing(action: Action, evidence: Evidence, workspace: Workspace) -> str | None:

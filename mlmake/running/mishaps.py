@@ -200,11 +200,27 @@ def moved_meanwhile(paths: Sequence[str]) -> str:
     return f"{_listed(paths)} changed while it was looked at: wait until nothing writes there, then accept again"
 
 
-def stale_upstream(decision: Decision) -> str:
-    """What an accepted action is made from is not up to date itself."""
-    name = decision.action
-    why = sentences(decision.reasons, most=AT_MOST)
-    return f"nothing is accepted: {name} is not up to date ({why}); `mlmake build {name}` first, or accept it too"
+def stale_upstream(target: str, decisions: Sequence[Decision]) -> str:
+    """What an accepted action is made from is not up to date itself: some instances of one target."""
+    first, count = decisions[0], len(decisions)
+    why = sentences(first.reasons, most=AT_MOST)
+    if count == 1:
+        name = first.action
+        return f"nothing is accepted: {name} is not up to date ({why}); `mlmake build {name}` first, or accept it too"
+    return (
+        f"nothing is accepted: {count} instances of {target} are not up to date ({first.action}: {why}); "
+        f"`mlmake build {target}` first, or accept them too"
+    )
+
+
+def instances_unknown(target: str, makers: Sequence[str]) -> str:
+    """The list that tells the instances of a target is to be made."""
+    return f"nothing is accepted: the instances of {target} are not known; `mlmake build {' '.join(makers)}` first"
+
+
+def no_instances_to_accept(names: Sequence[str]) -> str:
+    """Lists that are known and empty."""
+    return f"nothing is accepted: there are no instances of {', '.join(name.partition('@')[0] for name in names)}"
 
 
 def no_group_to_accept(name: str) -> str:

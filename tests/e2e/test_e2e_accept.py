@@ -195,3 +195,58 @@ def test_imported_files_still_count(project):
     assert project.build().ran == set()
     project.write("steps/size.py", "N = 333\n")
     assert project.build().ran == {"fit"}
+
+
+LISTED = """
+    [target.split]
+    inputs  = ["words"]
+    outputs = ["parts/"]
+    run     = "mkdir parts; for w in $(cat words); do echo $w > parts/$w; done"
+
+    [target.train]
+    outputs = ["build/{part.name}"]
+    matrix  = { part = { from = ":split" } }
+    run     = "cat {part} > {outputs}"
+
+    [target.all]
+    inputs  = [":train"]
+    outputs = ["build/all"]
+    run     = "cat {inputs} > {outputs}"
+"""
+
+
+@pytest.fixture
+def listed(project):
+    project.mlfile(LISTED)
+    project.write("words", "a b")
+    project.build()
+    return project
+
+
+def test_instances_of_a_list_are_accepted_like_others(listed):
+    listed.mlfile(LISTED.replace("cat {part}", "cat  {part}"))
+    said = listed("accept", "train")
+    assert (said.code, said.err) == (0, "")
+    assert said.out == "accepted train@part=parts/a: build/a\naccepted train@part=parts/b: build/b\n"
+    assert listed.build().ran == set()
+
+
+def test_of_many_instances_upstream_one_line_is_said(listed):
+    listed.mlfile(LISTED.replace("cat {part}", "cat  {part}"))
+    said = listed("accept", "all")
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert "nothing is accepted: 2 instances of train are not up to date (train@part=parts/a: run changed" in said.err
+    assert "`mlmake build train` first, or accept them too" in said.err
+
+
+def test_a_list_that_may_change_or_is_empty_has_nothing_to_accept(listed):
+    listed.write("words", "a b c")
+    for word in ("train", "all"):
+        said = listed("accept", word)
+        assert (said.code, said.err.count("\n")) == (1, 1)
+        assert "nothing is accepted: split is not up to date" in said.err
+    listed.write("words", "")
+    listed.build()
+    said = listed("accept", "train")
+    assert (said.code, said.err) == (1, "mlmake: nothing is accepted: there are no instances of train\n")
