@@ -16,8 +16,8 @@ def new_run(now: float) -> str:
 
 
 def log_name(instance: str) -> str:
-    """The file name of an instance's log."""
-    name = quote(instance, safe="@=,+._-", errors="surrogateescape")
+    """The file name of an instance's log: of an identifier only "/" is left to be encoded."""
+    name = quote(instance, safe="@=,+._-%", errors="surrogateescape")
     if len(name) > LONGEST_NAME:
         name = f"{name[:LONGEST_NAME]}-{xxh3_64_hexdigest(instance.encode('utf-8', 'surrogateescape'))}"
     return f"{name}.log"

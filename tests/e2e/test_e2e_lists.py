@@ -377,3 +377,19 @@ def test_a_called_function_gets_the_file_as_a_path(project):
     )
     project.build()
     assert project.read("out/a b") == "PurePath a b one"
+
+
+def test_logs_are_named_as_instances_are(project):
+    project.write("data/c d.in", "c\n")
+    project.mlfile(
+        """
+        [target.t]
+        run = "echo heard; cp {f} {outputs}"
+        outputs = ["out/{f.stem}"]
+        matrix = { f = { glob = "data/*.in" } }
+        """
+    )
+    project.build()
+    said = project("log", "--path", "t@f=data/c%20d.in")
+    assert said.out.endswith("/logs/t@f=data%2Fc%20d.in.log\n")
+    assert project("log", "t@f=data/c%20d.in").out == "heard\n"
