@@ -26,6 +26,8 @@ def unknown_target(name: str, targets: Mapping[str, object]) -> tuple[str, str |
     if meant:
         return f"there is no target {name}", f"did you mean {meant}?"
     listed = ", ".join(list(targets)[:8]) + (", …" if len(targets) > 8 else "")
+    if len(targets) == 1:
+        return f"there is no target {name}", f"the only one is {listed}"
     return f"there is no target {name}", f"there are {listed}" if targets else "the Mlfile has no targets"
 
 

@@ -379,3 +379,9 @@ def test_a_pattern_that_matches_its_own_outputs_is_wrong_from_the_first_build_on
         graph, said = attempt(text, files=files)
         assert graph is None
         assert '"d/*.*" matches d/a.csv, an output of t@f=d/a.in itself' in said
+
+
+def test_where_there_is_one_target_it_is_told_as_one():
+    graph, said = attempt('[target.train]\nrun = "x"\ninputs = [":tst"]\noutputs = ["o"]\n')
+    assert graph is None
+    assert said.endswith("hint: the only one is train\n")
