@@ -187,7 +187,7 @@ def tree(root):
             path = os.path.join(folder, name)
             relative = os.fsdecode(os.path.relpath(path, os.fsencode(root)))
             if os.path.islink(path):
-                found[relative] = os.readlink(path)
+                found[relative] = os.fsdecode(os.readlink(path))
             elif os.path.isdir(path):
                 found[relative] = None
             else:

@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,13 +89,29 @@ class RealCommand(RuleBasedStateMachine):
         self.past = {}
         self.spoiled = self.lossy = False
         self.copies = 0
+        self.done = []
 
     def teardown(self):
         shutil.rmtree(self.folder)
 
+    @contextmanager
+    def telling(self, *what):
+        """Print a failure where it happens: of one that does not come again Hypothesis says only that draws differ."""
+        self.done.append(what)
+        try:
+            yield
+        except Exception:
+            traceback.print_exc(file=sys.stdout)
+            print("after", *self.done, sep="\n  ", flush=True)
+            raise
+
     # The start.
 
     @initialize(kinds=st.lists(picks, min_size=2, max_size=4), called=st.integers(0, 3))
+    def start(self, kinds, called):
+        with self.telling("begin", kinds, called):
+            self.begin(kinds, called)
+
     def begin(self, kinds, called):
         for n, path in enumerate(SOURCES):
             self.project.put(path, TEXTS[n])
@@ -250,7 +268,9 @@ class RealCommand(RuleBasedStateMachine):
         fitting = [name for name, (_, needs, _) in OPERATIONS.items() if needs(self)]
         name = data.draw(st.sampled_from(fitting), label="operation")
         do, _, drawn = OPERATIONS[name]
-        do(self, **data.draw(drawn, label=name))
+        values = data.draw(drawn, label=name)
+        with self.telling(name, values):
+            do(self, **values)
 
     # What users do to their files.
 
