@@ -322,6 +322,8 @@ class Collector:
         if lasting and not dry:
             # What stands is of use: once it does not stand any more, its time begins.
             self.state.touch(lasting, at=now)
+        # They come again at the end of the order.
+        self._spoken_for.update(lasting)
         for entry, reason, bytes_free in doomed:
             if entry.place in gone:
                 report.groups.setdefault(reason, Group()).add(entry.hour, bytes_free)

@@ -31,6 +31,9 @@ FOLDER = ".folder"
 _DAY = 86_400.0
 """Seconds."""
 
+_numbers = itertools.count()
+"""For temporary names: one process may have a folder open twice."""
+
 # objects/ab/ab12…          the bytes of a file, 0444 (0555 if it was executable)
 # objects/ab/ab12….folder   the manifest of a folder
 # records/RUN.jsonl         what a run made, for people and for rebuilding the state
@@ -50,7 +53,6 @@ class FolderStore:
         self._copier = Copier(reflink="reflink" in link)
         self._hardlink = "hardlink" in link and "reflink" not in link[: list(link).index("hardlink")]
         self.records = Records(f"{self.folder}/records", owner=owner)
-        self._numbers = itertools.count()
         self._guard = Lock()
         self._pending: dict[str, str] = {}
         self._made: set[str] = set()
@@ -104,7 +106,7 @@ class FolderStore:
     def place(self, name: ObjectName, path: str) -> None:
         """See `ContentStore.place`."""
         target = path.rstrip("/")
-        fresh = beside(target, next(self._numbers))
+        fresh = beside(target, next(_numbers))
         try:
             if path.endswith("/"):
                 self._place_folder(name, fresh)
@@ -307,7 +309,7 @@ class FolderStore:
     def _fresh(self) -> str:
         with self._trouble():
             self._make(f"{self.folder}/tmp")
-        return f"{self.folder}/tmp/{_here()}-{os.getpid()}-{next(self._numbers)}"
+        return f"{self.folder}/tmp/{_here()}-{os.getpid()}-{next(_numbers)}"
 
     def _make(self, folder: str) -> None:
         if folder not in self._made:
