@@ -56,7 +56,8 @@ class Step:
     """One instance in a run. `outcome` is none if it had not ended; of what was kept or restored the metrics count too.
 
     `at` is when it started, in seconds after the run's start, none if it did not run; `made_in` the run that made the
-    result which stood then. `keys` are its matrix values, `uses` the names of its parameters.
+    result which stood then, which is not `complete` if branches were missing; `losers` are those that a selection did
+    not choose. `keys` are its matrix values, `uses` the names of its parameters.
     """
 
     instance: str
@@ -70,6 +71,8 @@ class Step:
     detail: str | None = None
     exit_code: int | None = None
     made_in: str | None = None
+    complete: bool = True
+    losers: tuple[str, ...] | None = None
     keys: Mapping[str, Json] = field(default_factory=dict)
     uses: tuple[str, ...] = ()
 

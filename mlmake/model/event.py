@@ -118,11 +118,15 @@ class Hashing:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the user should know that fails nothing; `instance` is empty for the build as a whole."""
+    """Something the user should know that fails nothing; `instance` is empty for the build as a whole.
+
+    `ended`: the step that it is about does not run any more, though its instance has no outcome yet.
+    """
 
     time: float
     instance: str
     text: str
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,11 +102,18 @@ class Action:
 
     @property
     def branches(self) -> tuple[str, ...]:
-        """The actions that its list inputs refer to, each once, if it need not wait for all of them; else none."""
+        """The actions that its list inputs refer to, each once, if it need not wait for all of them; else none.
+
+        Those of a selection are its candidates, not what it picks instead of them.
+        """
         if self.policy.wait == "all":
             return ()
         items = (item for declared in self.inputs if declared.many for item in declared.items)
-        return tuple(dict.fromkeys(item.maker for item in items if isinstance(item, Made | Part | PartGlob)))
+        found = dict.fromkeys(item.maker for item in items if isinstance(item, Made | Part | PartGlob))
+        if isinstance(self.command, Select):
+            candidates = set(self.command.candidates)
+            return tuple(name for name in found if name in candidates)
+        return tuple(found)
 
     @property
     def is_group(self) -> bool:

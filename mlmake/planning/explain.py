@@ -9,10 +9,11 @@ from typing import TypeGuard
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.fact import canonical_text
 from mlmake.model.graph import Chosen, Graph
-from mlmake.model.plan import Plan
+from mlmake.model.plan import Plan, Start
 from mlmake.model.reason import Code, Plain, Reason
 from mlmake.model.trace import Memory, Trace
 from mlmake.model.units import show_seconds
+from mlmake.planning.branches import missing
 from mlmake.planning.request import owner_of
 
 LONGEST = 48
@@ -186,9 +187,8 @@ def chain(graph: Graph, plan: Plan, memory: Memory, action: str) -> Chain:
     nodes = _walk(graph, plan, memory, action)
     links = _fold(graph, nodes)
     last = nodes[action].trace
-    return Chain(
-        _opening(plan, nodes[action]), _line(graph, nodes, links, action), links, last if acceptance(last) else None
-    )
+    said = _opening(plan, nodes[action]) + _incomplete(graph, nodes[action])
+    return Chain(said, _line(graph, nodes, links, action), links, last if acceptance(last) else None)
 
 
 def _walk(graph: Graph, plan: Plan, memory: Memory, action: str) -> dict[str, _Node]:
@@ -313,6 +313,28 @@ def _opening(plan: Plan, node: _Node) -> str:
         return f"{state}; {said}"
     because = _because(node.reasons)
     return f"{state}; it last ran in {node.trace.run}" + (f" because {because}" if because else "")
+
+
+def _incomplete(graph: Graph, node: _Node) -> str:
+    """From what the last result of a fan-in was made, if that was not all."""
+    action = graph.actions.get(node.action)
+    if action is None or node.trace is None or node.trace.complete or not action.branches:
+        return ""
+    lost, every = missing(action, node.trace), len(action.branches)
+    if not lost:
+        return "; its last result was made before all branches had ended"
+    named = ", ".join(lost[:ALIKE]) + (f" and {len(lost) - ALIKE} more" if len(lost) > ALIKE else "")
+    return f"; its last result was made from {every - len(lost)} of {every} branches, without {named}"
+
+
+def starting(start: Start) -> str:
+    """What a fan-in that need not wait for all will start on."""
+    told = [f"{len(start.there)} are there" if len(start.there) != 1 else "1 is there"] if start.there else []
+    if start.carried:
+        carried = len(start.carried)
+        told.append(f"{carried} count as they were until then" if carried != 1 else "1 counts as it was until then")
+    first = f"starts with {start.needed} of {len(start.branches)} branches, again as more end"
+    return f"{first} ({', '.join(told)})" if told else first
 
 
 def _line(graph: Graph, nodes: Mapping[str, _Node], links: Sequence[Link], action: str) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from mlmake.model.decision import Decision, Verb
 from mlmake.model.digest import UNKNOWN, Version
 from mlmake.model.graph import Action, Graph, Listing
-from mlmake.model.plan import Plan, Request
+from mlmake.model.plan import Plan, Request, Start
 from mlmake.model.reason import Code, Reason
 from mlmake.model.snapshot import Snapshot
+from mlmake.planning.branches import counts, in_folders, needed
 from mlmake.planning.evidence import Settled, gather
 from mlmake.planning.judge import Unjudgeable, decide
 from mlmake.planning.lists import doubts
@@ -55,7 +56,27 @@ def plan(graph: Graph, request: Request, *, snapshot: Snapshot) -> Plan:
         expected,
         next_due=min((decision.due for decision in decisions.values() if decision.due is not None), default=None),
         troubles=troubles,
+        starts={n: _start(n, graph, decisions, snapshot) for n in order if _starts_early(n, graph, decisions)},
     )
+
+
+def _starts_early(name: str, graph: Graph, decisions: Mapping[str, Decision]) -> bool:
+    return counts(graph.actions[name]) and name in decisions and decisions[name].verb in (Verb.RUN, Verb.MAYBE)
+
+
+def _start(name: str, graph: Graph, decisions: Mapping[str, Decision], snapshot: Snapshot) -> Start:
+    """What a fan-in has to begin with."""
+    action = graph.actions[name]
+    branches = action.branches
+    idle = (Verb.SKIP, Verb.RESTORE)
+    there = tuple(b for b in branches if b in decisions and decisions[b].verb in idle)
+    carried, inside = [], in_folders(action)
+    for branch in branches if action.policy.carry else ():
+        result = snapshot.memory.latest(branch)
+        known = branch not in there and branch not in inside and result is not None
+        if known and result is not None and all(snapshot.stored(product) for product in result.outputs):
+            carried.append(branch)
+    return Start(needed(action, graph), branches, there, tuple(carried))
 
 
 def _perhaps(decision: Decision, listing: Decision) -> Decision:

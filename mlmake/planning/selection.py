@@ -48,11 +48,7 @@ def enter(
         picked = actions[name]
         if name not in results:
             continue
-        matching = [
-            n
-            for n in select.candidates
-            if n in results and all(actions[n].keys[k] == v for k, v in picked.keys.items() if k in actions[n].keys)
-        ]
+        matching = [n for n in select.candidates if n in results and goes_with(picked, actions[n])]
         if len(matching) == 1:
             entrant = Entrant(picked, results[name], results[matching[0]].metrics)
             entrants.append((select.candidates.index(matching[0]), entrant))
@@ -60,6 +56,11 @@ def enter(
             warnings.append(f"{name} is left out: {len(matching)} instances of the inputs have its keys")
     # Ties keep the order of the inputs, not that of what is picked.
     return [entrant for _, entrant in sorted(entrants, key=lambda pair: pair[0])], warnings
+
+
+def goes_with(picked: Action, other: Action) -> bool:
+    """Whether two instances have the same values in the keys that both have."""
+    return all(other.keys[key] == value for key, value in picked.keys.items() if key in other.keys)
 
 
 def choose(select: Select, entrants: Sequence[Entrant]) -> Choice:

@@ -11,7 +11,7 @@ from mlmake.model.event import GOOD, Outcome
 from mlmake.model.graph import Action, Graph, Resources
 from mlmake.model.job import Job
 from mlmake.model.trace import Trace
-from mlmake.planning.branches import counts
+from mlmake.planning.branches import awaited, companions, counts
 from mlmake.planning.evidence import Evidence, Settled
 
 
@@ -34,13 +34,16 @@ class Standing:
 
     `unmet` is what it cannot start without, `open` those of its branches that have not ended. Of a fan-in that need not
     wait for all, `rounds` are the results it has had, `carried` the results that stand for branches still to end in the
-    set that it is on (none: it is on the final one), and `tried` is what it was last on, by content.
+    set that it is on (none: it is on the final one), `tried` is what it was last on, by content, and `came_to` what its
+    last result came from. It `fell` if its last set failed.
     """
 
     state: State = State.WAITING
     unmet: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
     rounds: int = 0
+    came_to: Outcome = Outcome.RAN
+    fell: bool = False
     carried: Mapping[str, Trace] | None = None
     tried: frozenset[tuple[str, Version]] = frozenset()
     decision: Decision | None = None
@@ -61,6 +64,7 @@ class Board:
     def __init__(self, graph: Graph, order: Sequence[str], named: Sequence[str]) -> None:
         self.settled: dict[str, Settled] = {}
         self.ready: deque[str] = deque()
+        self.moves = 0
         self.standing: dict[str, Standing] = {}
         self._lay_out(graph, order, named)
 
@@ -77,11 +81,10 @@ class Board:
                     standing.state = State.DORMANT
             for need in action.upstream + action.after:
                 self.dependents[need].append(name)
-            free = action.branches
+            free = action.branches + companions(action)
             standing.open = {b for b in free if b not in self.standing or self.standing[b].outcome is None}
             if standing.state in (State.WAITING, State.DORMANT, State.READY):
-                firm = (need for need in action.upstream + action.after if need not in free)
-                standing.unmet = {need for need in firm if self._awaits(action, need)}
+                standing.unmet = {need for need in awaited(action) if self._awaits(action, need)}
                 if (standing.unmet or standing.open) and standing.state is State.READY:
                     standing.state = State.WAITING
 
@@ -109,6 +112,7 @@ class Board:
     def to(self, name: str, state: State) -> None:
         """Every change of state goes through here."""
         self.standing[name].state = state
+        self.moves += 1
         if state is State.READY:
             self.ready.append(name)
 
@@ -119,26 +123,48 @@ class Board:
 
     def _wake(self, name: str) -> None:
         standing = self.standing[name]
-        if standing.state is State.WAITING and not standing.unmet and not standing.open:
+        if standing.state is State.WAITING and not standing.unmet and not standing.open and not self.is_read(name):
             self.to(name, State.READY)
+
+    def wake_read(self) -> None:
+        """What had to stand still while its results were read goes on."""
+        for name in self.counting:
+            self._wake(name)
 
     def gathering(self) -> list[str]:
         """Fan-ins that may start on some of their branches, the others of which have not ended."""
         waiting = ((name, self.standing[name]) for name in self.counting)
         return [n for n, s in waiting if s.open and s.state is State.WAITING and not s.unmet]
 
-    def end_part(self, name: str, *, good: bool) -> None:
+    def end_part(self, name: str, outcome: Outcome | None) -> None:
         """It is done with a set that was not final: it waits for more, or is ready for the final one."""
         standing = self.standing[name]
-        standing.carried = None
         standing.attempts = standing.rejudged = 0
-        standing.rounds += good
+        standing.fell = outcome is None
+        if outcome is not None:
+            standing.rounds, standing.came_to = standing.rounds + 1, outcome
+        self.leave_part(name, tried=True)
+
+    def leave_part(self, name: str, *, tried: bool = False) -> None:
+        """It is on no set any more, and takes the same one again unless it has `tried` it."""
+        standing = self.standing[name]
+        standing.carried = None
+        if not tried:
+            standing.tried = frozenset()
         self.to(name, State.WAITING)
         self._wake(name)
 
+    def in_line_for_less(self, name: str) -> list[str]:
+        """Fan-ins that are still in line for a set without this branch, which has ended meanwhile."""
+        waiting = ((other, self.standing[other]) for other in self.dependents[name])
+        return [o for o, s in waiting if s.state is State.QUEUED and s.carried is not None and not s.attempts]
+
     def is_read(self, name: str) -> bool:
-        """Whether a step runs that reads its outputs."""
-        return any(self.standing[other].state is State.RUNNING for other in self.dependents[name])
+        """Whether a step reads a result of it that was not its last, or is about to."""
+        if not self.standing[name].rounds:
+            return False
+        readers = (self.standing[other] for other in self.dependents[name])
+        return any(s.carried and name in s.carried and s.state in (State.QUEUED, State.RUNNING) for s in readers)
 
     def call_phonies(self, name: str) -> bool:
         """Wake the phonies that come before a stale action; whether it has to wait for any."""
@@ -148,7 +174,7 @@ class Board:
             if self.graph.actions[need].is_phony and other.outcome not in GOOD:
                 standing.unmet.add(need)
                 if other.state is State.DORMANT:
-                    self.to(need, State.WAITING if other.unmet else State.READY)
+                    self.to(need, State.WAITING if other.unmet or other.open else State.READY)
         return bool(standing.unmet)
 
     def lost_phonies(self, name: str) -> list[str]:

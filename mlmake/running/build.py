@@ -25,7 +25,17 @@ from mlmake.model.observation import Observation
 from mlmake.model.plan import Request
 from mlmake.model.reason import Code
 from mlmake.model.trace import Failure, Trace
-from mlmake.planning.branches import ALL, is_news, narrowed, needed
+from mlmake.planning.branches import (
+    ALL,
+    awaited,
+    companions,
+    in_folders,
+    is_news,
+    lists_nothing,
+    made_from,
+    narrowed,
+    needed,
+)
 from mlmake.planning.discovered import declaring
 from mlmake.planning.evidence import Evidence, Settled, gather
 from mlmake.planning.judge import Unjudgeable, decide
@@ -33,6 +43,7 @@ from mlmake.planning.lists import doubts
 from mlmake.planning.plan import closure
 from mlmake.planning.request import owner_of
 from mlmake.planning.schedule import Line, Room, claim, priorities, widen
+from mlmake.planning.selection import goes_with
 from mlmake.ports import (
     BadList,
     Clock,
@@ -124,6 +135,7 @@ class Build:
         self.priority: dict[str, float] = {}
         self.outdated = Outdated(installed, self.ledger)
         self.attempts_made = 0
+        self.gathered = -1
         self.saved = 0.0
         self.stopping = False
         self.signal: int | None = None
@@ -208,15 +220,14 @@ class Build:
         if action.is_group:
             yield from self._judge_group(name, action)
             return
-        good = [b for b in action.branches if self.board[b].outcome in GOOD]
-        if action.policy.wait != ALL and len(good) < needed(action):
+        good = [b for b in action.branches + companions(action) if self.board[b].outcome in GOOD]
+        if (there := sum(b in good for b in action.branches)) < needed(action, self.graph):
             if not self.stopping:
-                detail = mishaps.too_few(len(good), needed(action), self.board.bad_needs(name))
-                yield from self._fail(name, Outcome.FAILED, detail)
+                yield from self._too_few(action, there)
             return
         try:
             evidence = gather(
-                narrowed(action, good),
+                narrowed(action, good, self.graph),
                 self.graph,
                 request=self.request,
                 snapshot=self.snapshot,
@@ -236,11 +247,18 @@ class Build:
             return
         if decision.verb is Verb.SKIP and decision.result is not None and not decision.result.complete:
             decision = self._completed(action, evidence, decision)
-        standing.evidence, standing.decision = evidence, decision
+        if action.is_phony and standing.rounds and standing.tried == frozenset(evidence.inputs):
+            self._settle(name, standing.came_to, Settled({}, in_place=True))
+            return
         if decision.verb is Verb.SKIP and standing.rounds and decision.result is not None:
             # Its last result was made from the final set already, and was told of.
-            self._settle(name, Outcome.RAN, _settled(decision.result))
-        elif decision.verb is Verb.SKIP:
+            self._settle(name, standing.came_to, _settled(decision.result))
+            if decision.result.complete or standing.fell:
+                yield from self.ledger.commit()
+                yield self._as_it_was(name, decision)
+            return
+        standing.evidence, standing.decision = evidence, decision
+        if decision.verb is Verb.SKIP:
             yield from self._keep(name, decision, Outcome.SKIPPED)
         elif decision.verb is Verb.RESTORE:
             if not self.stopping:
@@ -255,6 +273,28 @@ class Build:
         elif not self.stopping:
             yield from self._hold(name)
 
+    def _as_it_was(self, name: str, decision: Decision) -> Event:
+        """A fan-in has nothing to do on the final set."""
+        standing = self.board[name]
+        standing.decision = decision
+        return finished(
+            self.graph.actions[name],
+            standing,
+            time=self.clock.now(),
+            outcome=Outcome.SKIPPED,
+            metrics=decision.result.metrics if decision.result else None,
+            result=decision.result,
+        )
+
+    def _too_few(self, action: Action, there: int) -> Iterator[Event]:
+        """All branches have ended, and too few of them well."""
+        if lists_nothing(action, self.graph) and not isinstance(action.command, Select):
+            yield from self._finish(action.id, Outcome.BLOCKED, detail=mishaps.empty_list())
+            yield from self._block(action.id)
+            return
+        detail = mishaps.too_few(there, needed(action, self.graph), self.board.bad_needs(action.id))
+        yield from self._fail(action.id, Outcome.FAILED, detail)
+
     def _completed(self, action: Action, evidence: Evidence, decision: Decision) -> Decision:
         """What was made before all branches had ended turned out to be made from all that there is."""
         if decision.result is None or len(evidence.action.branches) < len(action.branches):
@@ -266,28 +306,35 @@ class Build:
 
     def _gather_some(self) -> Iterator[Event]:
         """Start fan-ins on the branches that are there, once all that needs no run is settled."""
-        if self.stopping or self.board.ready or any(not self._is_run(name) for name in self.busy):
+        if self.stopping or self.board.ready or self.board.moves == self.gathered:
             return
+        if any(not self._is_run(name) for name in self.busy):
+            return
+        self.board.wake_read()
         for name in self.board.gathering():
-            self._take_part(name)
-        yield from self._start()
+            yield from self._take_part(name)
+            yield from self._start()
+        if not self.board.ready:
+            self.gathered = self.board.moves
 
     def _is_run(self, name: str) -> bool:
         standing = self.board[name]
         running = standing.state is State.RUNNING and standing.decision is not None
         return running and standing.decision is not None and standing.decision.verb is Verb.RUN
 
-    def _take_part(self, name: str) -> None:
+    def _take_part(self, name: str) -> Iterator[Event]:
         """Queue a fan-in for the set that is there, if that is enough and has something new."""
         action, standing = self.graph.actions[name], self.board[name]
-        if standing.rounds and self.board.is_read(name):
+        if self.board.is_read(name):
             return
         carried = self._carried(action)
-        done = [b for b in action.branches if b in carried or self.board[b].outcome in GOOD]
-        if len(done) < needed(action):
+        done = [b for b in action.branches + companions(action) if b in carried or self.board[b].outcome in GOOD]
+        if sum(b in done for b in action.branches) < needed(action, self.graph):
             return
+        if any(self.board[b].rounds and self.board[b].state is State.QUEUED for b in carried):
+            return  # it is about to start again, and must not while it is read
         settled = {**self.board.settled, **{b: _settled(t) for b, t in carried.items()}}
-        part = narrowed(action, done)
+        part = narrowed(action, done, self.graph)
         try:
             evidence = gather(
                 part,
@@ -298,7 +345,7 @@ class Build:
                 confirmed=standing.rounds > 0,
             )
             fresh = frozenset(evidence.inputs)
-            if fresh == standing.tried or not is_news(dict(evidence.inputs), part, evidence.last):
+            if fresh == standing.tried or not is_news(evidence):
                 return
             decision = decide(evidence)
         except NotAsked:
@@ -306,29 +353,45 @@ class Build:
             return
         except (OSError, Unjudgeable):
             return  # the final set says so
-        if decision.verb is Verb.SKIP or (decision.verb is Verb.RUN and self.options.frozen):
+        if decision.verb not in (Verb.RUN, Verb.RESTORE) or (decision.verb is Verb.RUN and self.options.frozen):
             return
         standing.evidence, standing.decision = evidence, decision
         standing.carried, standing.tried = carried, fresh
         if decision.verb is Verb.RESTORE:
             self._restore(name, decision)
-        elif not self.board.call_phonies(name):
-            self._queue(name)
         else:
-            self.board.to(name, State.HELD)
+            yield from self._hold(name)
 
     def _carried(self, action: Action) -> dict[str, Trace]:
         """The results that stand for branches which have not ended: an earlier one, or one of this build so far."""
         found = {}
+        inside = in_folders(action)
         for name in action.branches:
             standing = self.board[name]
-            if standing.outcome is not None:
+            if standing.outcome is not None or name in inside:
                 continue
             if standing.rounds or action.policy.carry:
                 result = self.results.get(name) or self.traces.latest(name)
-                if result is not None and all(self.snapshot.stored(product) for product in result.outputs):
+                if result is not None and self._is_stored(result):
                     found[name] = result
+        for picked in companions(action):
+            self._carry_along(picked, found)
         return found
+
+    def _carry_along(self, picked: str, carried: dict[str, Trace]) -> None:
+        """What a selection picks counts with the result by which the branch that goes with it was made."""
+        standing, action = self.board[picked], self.graph.actions[picked]
+        before = standing.evidence.latest if standing.evidence is not None else None
+        results = [r for r in (self.results.get(picked), self.traces.latest(picked), before) if r is not None]
+        for branch in [b for b in carried if goes_with(action, self.graph.actions[b])]:
+            fitting = next((r for r in results if made_from(carried[branch], r) and self._is_stored(r)), None)
+            if fitting is None:
+                del carried[branch]
+            elif standing.outcome is None or fitting != self.results.get(picked):
+                carried[picked] = fitting
+
+    def _is_stored(self, result: Trace) -> bool:
+        return all(self.snapshot.stored(product) for product in result.outputs)
 
     def _ask(self, action: Action) -> None:
         self.board.to(action.id, State.ASKING)
@@ -379,10 +442,10 @@ class Build:
         result = decision.result
         assert result is not None, "what is kept or restored has a result"
         self.ledger.choose(result)
-        if self.board[name].carried is not None:
+        if (carried := self.board[name].carried) is not None:
             self.results[name] = result
-            self.board.end_part(name, good=True)
-            self.ledger.say(self._told(name, outcome, result))
+            self.board.end_part(name, outcome)
+            self.ledger.say(self._told(name, outcome, result, carried))
             return
         codes = {reason.code for reason in decision.reasons}
         if Code.REVALIDATED in codes and Code.ENOUGH not in codes:
@@ -521,7 +584,7 @@ class Build:
             case Done(name, Observation() as said):
                 self.busy.discard(name)
                 self.asking.hear(name, said)
-                self.board.to(name, State.WAITING if self.board[name].open else State.READY)
+                self.board.leave_part(name)
             case Done(name, _):
                 yield from self._restored(name)
             case Crashed(name, DamagedObject() | OutsideProject() | OSError() as error) if self._restoring(name):
@@ -559,7 +622,7 @@ class Build:
         if isinstance(error, DamagedObject):
             yield Warned(self.clock.now(), name, mishaps.not_restored(decision.result.run))
             self.ledger.drop(decision.result)
-            self.board.to(name, State.READY)
+            self.board.leave_part(name)
         else:
             yield from self._fail(name, Outcome.FAILED, mishaps.not_restorable(error))
 
@@ -586,8 +649,7 @@ class Build:
             yield from self._record(name, done)
         elif done.early and standing.rejudged < MOST_REJUDGED:
             standing.attempts, standing.rejudged = standing.attempts - 1, standing.rejudged + 1
-            standing.tried = frozenset()
-            self.board.to(name, State.WAITING if standing.open else State.READY)
+            self.board.leave_part(name)
         elif moved:
             yield from self._fail(name, Outcome.DISTURBED, mishaps.disturbed(moved), done)
         elif standing.cancelled or (ended is not None and ended.how is How.CANCELLED):
@@ -634,13 +696,14 @@ class Build:
         for text in remarks(action, done, self.graph):
             yield Warned(self.clock.now(), name, text)
         part = standing.carried is not None
+        told = None if action.policy.wait == ALL else self._partial(action, evidence, standing.carried or {})
         whole = not part and len(evidence.action.branches) == len(action.branches)
         trace = trace_of(evidence, decision, done, now=self.clock.now(), options=self.options, complete=whole)
         if evidence.latest is None:
             yield from self._spare(name, standing.job_id, done)
         trace = self.results[name] = self.ledger.record(trace, job=standing.job_id)
         if part:
-            self.board.end_part(name, good=True)
+            self.board.end_part(name, Outcome.RAN)
         else:
             self._settle(name, Outcome.RAN, _settled(trace))
         self.ledger.say(
@@ -649,6 +712,7 @@ class Build:
                 standing,
                 outcome=Outcome.RAN,
                 complete=whole,
+                detail=told,
                 time=self.clock.now(),
                 seconds=ended.seconds,
                 metrics=trace.metrics,
@@ -667,14 +731,23 @@ class Build:
         if kept:
             yield Warned(self.clock.now(), name, mishaps.spared(kept))
 
-    def _told(self, name: str, outcome: Outcome, result: Trace) -> Event:
+    def _partial(self, action: Action, evidence: Evidence, carried: Mapping[str, Trace]) -> str | None:
+        """From how many branches a result was made, unless it was from all as they are to be."""
+        there, early = evidence.action.branches, [b for b in action.branches if b in carried]
+        if not early and len(there) == len(action.branches):
+            return None
+        return mishaps.partial(len(there), len(action.branches), len(early))
+
+    def _told(self, name: str, outcome: Outcome, result: Trace, carried: Mapping[str, Trace]) -> Event:
         """A fan-in has taken an earlier result for a set that is not final."""
+        action, standing = self.graph.actions[name], self.board[name]
         return finished(
-            self.graph.actions[name],
-            self.board[name],
+            action,
+            standing,
             time=self.clock.now(),
             outcome=outcome,
             complete=False,
+            detail=self._partial(action, standing.evidence, carried) if standing.evidence else None,
             saved=result.seconds,
             metrics=result.metrics,
             result=result,
@@ -685,8 +758,8 @@ class Build:
         action, ended = self.graph.actions[name], done.ended if done else None
         code = ended.code if ended else None
         if self.board[name].carried is not None and outcome is not Outcome.CANCELLED:
-            yield Warned(self.clock.now(), name, mishaps.failed_on_part(detail))
-            self.board.end_part(name, good=False)
+            yield Warned(self.clock.now(), name, mishaps.failed_on_part(detail), ended=True)
+            self.board.end_part(name, None)
             return
         self.ledger.fail(self._failure(name, outcome, code))
         yield from self._finish(name, outcome, seconds=ended.seconds if ended else 0.0, code=code, detail=detail)
@@ -703,7 +776,7 @@ class Build:
     def _is_tolerated(self, name: str) -> bool:
         """Whether all that depends on it can do without it."""
         behind = self.board.dependents[name]
-        return bool(behind) and all(name in self.graph.actions[other].branches for other in behind)
+        return bool(behind) and all(name not in awaited(self.graph.actions[other]) for other in behind)
 
     def _stop(self) -> None:
         """Start nothing more."""
@@ -769,6 +842,9 @@ class Build:
             if self.stopping:
                 continue
             self._queue(held)
+        for other in self.board.in_line_for_less(name):
+            self.line.leave([other])
+            self.board.leave_part(other)
 
     def _failure(self, name: str, outcome: str, code: int | None) -> Failure:
         recipe, key = self.graph.actions[name].recipe, present_key(self.board[name].evidence)

@@ -267,6 +267,17 @@ def too_few(there: int, needed: int, bad: Sequence[str]) -> str:
     return f"{there} of its branches succeeded, it needs {needed} (`wait`){lost}"
 
 
+def partial(there: int, every: int, carried: int) -> str:
+    """A fan-in is done with a set that is not all of its branches as they are to be."""
+    earlier = f", {carried} of them as they were before" if carried else ""
+    return f"made from {there} of {every} branches{earlier}"
+
+
+def empty_list() -> str:
+    """A fan-in needs branches, and its list is empty."""
+    return "the list of its branches is empty, and it needs some (`wait`)"
+
+
 def failed_on_part(detail: str) -> str:
     """A fan-in failed on a set that was not final."""
     return f"on the branches that are there so far: {detail}; it is tried again with the next"

@@ -20,11 +20,11 @@ def finished(
     detail: str | None = None,
     result: Trace | None = None,
     outcome: Outcome | None = None,
-    complete: bool = True,
+    complete: bool | None = None,
 ) -> TargetFinished:
-    """An action has its outcome; `result` is what stands if that is a good one.
+    """An action has its outcome; `result` is what stands if that is a good one, and `complete` as that is.
 
-    `outcome` is given where more may follow; then it is not `complete`, or all of its branches were there already.
+    `outcome` is given where more may follow; then it is not `complete`.
     """
     outcome = outcome or standing.outcome
     assert outcome is not None, "only what has its outcome is told"
@@ -42,7 +42,7 @@ def finished(
         log=standing.job.log if standing.job else None,
         losers=standing.losers,
         made_in=result.run if result is not None and outcome in GOOD else None,
-        complete=complete,
+        complete=result is None or result.complete if complete is None else complete,
     )
 
 

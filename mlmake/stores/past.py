@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ COUNTED = ("ran", "restored", "skipped", "failed", "blocked", "cancelled")
 
 _AMONG = {"timed-out": "failed", "disturbed": "failed"}
 """Outcomes that a run counts under another word."""
+
+_SKIPPED = "skipped"
 
 
 class PastRuns:
@@ -92,9 +95,15 @@ class PastRuns:
         begun, over = _ends(path)
         started = begun.time if begun is not None else _time_of(run) or 0.0
         counts: dict[str, int] = {}
+        rounds: dict[str, str] = {}
         for line in () if over is not None else _lines(path):
             if line.event == "target-finished" and line.outcome:
                 word = _AMONG.get(line.outcome, line.outcome)
+                if (known := rounds.get(line.instance)) is not None:
+                    counts[known] -= 1
+                    word = known if line.outcome == _SKIPPED else word
+                if known is not None or not line.complete:
+                    rounds[line.instance] = word
                 counts[word] = counts.get(word, 0) + 1
             elif line.event == "run-finished":
                 over = line
@@ -126,6 +135,8 @@ class _Line(msgspec.Struct):
     exit_code: int | None = None
     detail: str | None = None
     made_in: str | None = None
+    complete: bool = True
+    losers: list[str] | None = None
     ran: int = 0
     restored: int = 0
     skipped: int = 0
@@ -243,8 +254,12 @@ class _Steps:
             # Until it has ended, this is all there is of it.
             self._put(line, outcome=None)
         elif line.event == "target-finished":
-            self.found.pop(name, None)
-            self._put(line, outcome=line.outcome)
+            before = self.found.pop(name, None)
+            if before is not None and before.outcome is not None and line.outcome == _SKIPPED:
+                # What it did on fewer branches turned out to be right for all.
+                self.found[name] = replace(before, complete=line.complete, detail=None)
+            else:
+                self._put(line, outcome=line.outcome)
 
     def _put(self, line: _Line, *, outcome: str | None) -> None:
         name = line.instance
@@ -261,6 +276,8 @@ class _Steps:
             detail=line.detail,
             exit_code=line.exit_code,
             made_in=line.made_in,
+            complete=line.complete,
+            losers=None if line.losers is None else tuple(line.losers),
             keys=self._given.keys(name),
             uses=self._given.used(name),
         )

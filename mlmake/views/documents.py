@@ -10,7 +10,7 @@ from mlmake.model.plan import Plan
 from mlmake.model.reason import Code
 from mlmake.model.trace import Failure, Trace
 from mlmake.model.units import show_seconds
-from mlmake.planning.explain import AT_MOST, Chain, acceptance, sentences
+from mlmake.planning.explain import AT_MOST, Chain, acceptance, sentences, starting
 from mlmake.views.jsonl import Json, reasons
 from mlmake.views.rows import Row, aligned, beside, folded
 from mlmake.views.screen import LEGIBLE, Screen, columns, printable, wrapped
@@ -68,6 +68,13 @@ def plan_document(graph: Graph, plan: Plan, *, failure_of: FailureOf | None = No
             "expected_seconds": plan.expected.get(name),
             "left_seconds": _left(decision),
         }
+        if (start := plan.starts.get(name)) is not None:
+            target["starts"] = {
+                "needed": start.needed,
+                "branches": list(start.branches),
+                "there": list(start.there),
+                "carried": list(start.carried),
+            }
         if failure_of:
             failure = failure_of(name)
             target["state"] = state_of(decision, failure).value
@@ -146,7 +153,7 @@ def plan_lines(plan: Plan, screen: Screen, *, everything: bool = False, each: bo
             decision.verb.value,
             name,
             _expected(plan, name, decision),
-            sentences(decision.reasons, most=AT_MOST),
+            "; ".join(_why(plan, name, decision)),
             *_alike(name, decision),
         )
         for name, decision in plan.decisions.items()
@@ -158,6 +165,12 @@ def plan_lines(plan: Plan, screen: Screen, *, everything: bool = False, each: bo
         return show_seconds(sum(known)) if known else ""
 
     return [*aligned(rows if each else folded(rows, screen, total=together), screen), plan_summary(plan)]
+
+
+def _why(plan: Plan, name: str, decision: Decision) -> Iterable[str]:
+    yield sentences(decision.reasons, most=AT_MOST)
+    if name in plan.starts:
+        yield starting(plan.starts[name])
 
 
 def _alike(name: str, decision: Decision) -> tuple[str, object]:

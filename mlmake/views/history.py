@@ -164,6 +164,8 @@ def _step(step: Step) -> dict[str, Json]:
         "detail": step.detail,
         "exit_code": step.exit_code,
         "made_in": step.made_in,
+        "complete": step.complete,
+        **({} if step.losers is None else {"losers": list(step.losers)}),
     }
 
 

@@ -72,7 +72,6 @@ def fields(event: Event) -> dict[str, Json]:
                 "log": event.log,
             }
         case TargetFinished():
-            # A selection has waited for all, so its set is complete.
             chosen = {} if event.losers is None else {"losers": list(event.losers)}
             return {
                 "event": "target-finished",

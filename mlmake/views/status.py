@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from mlmake.model.event import (
     Event,
@@ -34,7 +34,10 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a run stands. `running` is by instance in order of start; `saved` are seconds that were spared."""
+    """Where a run stands. `running` is by instance in order of start; `saved` are seconds that were spared.
+
+    An instance is counted once, by its last outcome; `rounds` are those that may have another one.
+    """
 
     run: str = ""
     started: float = 0
@@ -43,6 +46,7 @@ class Status:
     expected: Mapping[str, float] = field(default_factory=dict)
     running: Mapping[str, Running] = field(default_factory=dict)
     counts: Mapping[Outcome, int] = field(default_factory=dict)
+    rounds: Mapping[str, Outcome] = field(default_factory=dict)
     saved: float = 0
     hashing: Hashing | None = None
     finished: RunFinished | None = None
@@ -68,8 +72,8 @@ def fold(status: Status, event: Event) -> Status:
             return replace(
                 status,
                 running={name: step for name, step in status.running.items() if name != event.instance},
-                counts={**status.counts, event.outcome: status.counts.get(event.outcome, 0) + 1},
                 saved=status.saved + event.saved,
+                **_counted(status, event),
             )
         case MetricsReported():
             known = status.running.get(event.instance)
@@ -81,7 +85,21 @@ def fold(status: Status, event: Event) -> Status:
             return replace(status, hashing=event if event.done < event.total else None)
         case RunFinished():
             return replace(status, running={}, hashing=None, finished=event, saved=event.saved_seconds)
+        case Warned(instance=name, ended=True):
+            return replace(status, running={n: step for n, step in status.running.items() if n != name})
         case OutputText() | Warned() | ModelsChanged():
             return status
         case _:
             assert_never(event)
+
+
+def _counted(status: Status, event: TargetFinished) -> dict[str, Any]:
+    """The counts with this outcome; what was up to date in the end has done before what it did."""
+    counts, outcome = dict(status.counts), event.outcome
+    if (before := status.rounds.get(event.instance)) is not None:
+        counts[before] -= 1
+        outcome = before if outcome is Outcome.SKIPPED else outcome
+    counts[outcome] = counts.get(outcome, 0) + 1
+    if before is None and event.complete:
+        return {"counts": counts}
+    return {"counts": counts, "rounds": {**status.rounds, event.instance: outcome}}
