@@ -28,6 +28,9 @@ _LABEL = 9
 PLACE = ("machine", "python", "mlmake", "git")
 """What is told again only where it differs from that of the result above."""
 
+ALWAYS = ("made",)
+"""What is told of every result, even if an earlier one has just the same."""
+
 _TIE = "\ue000"
 """Stands for a blank at which no line may end."""
 
@@ -97,13 +100,14 @@ class _Tree:
             found = {
                 w: text for w, text in known.items() if w != "outputs" and (w not in PLACE or above.get(w) != text)
             }
+            found |= {word: "not known" for word in PLACE if word in above and word not in known}
         target = trace.action.partition("@")[0]
         first, before = self._firsts.setdefault(target, (trace.action, {}))
-        shown = {word: text for word, text in found.items() if before.get(word) != text}
+        shown = {word: text for word, text in found.items() if word in ALWAYS or before.get(word) != text}
         self._firsts[target] = first, before or known
         lines = [line for word, text in shown.items() for line in self._detail(word, text, stem)]
         if len(shown) < len(found):
-            gone = [word for word in before if word not in known]
+            gone = [word for word in before if word not in known and word not in found]
             lines += [line for word in gone for line in self._detail(word, "none", stem)]
             lines += self._detail("else", f"as {first}", stem)
         children = list(_children(link).items())

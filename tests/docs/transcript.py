@@ -26,6 +26,8 @@ PATIENCE = 120
 HOME = "/home/you"
 """What the pages show for the folder in which their commands run."""
 
+SHOWN_MACHINE = "laptop (Linux 6.8.0 x86_64), user you"
+
 SHOWN_PORT = "127.0.0.1:8080"
 
 _FENCE = re.compile(r"(?:<!-- ([^>]*?) -->\n+)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -160,6 +162,8 @@ class Reader:
     def _shown(self, text: str) -> str:
         if self._port:
             text = text.replace(self._port, SHOWN_PORT)
+        text = re.sub(r"^(\W*machine +).*$", rf"\1{SHOWN_MACHINE}", text, flags=re.MULTILINE)
+        text = re.sub(r"^(\W*python +[\d.]+) \(.*\)$", rf"\1 ({HOME}/.venv/bin/python)", text, flags=re.MULTILINE)
         return text.replace(str(self.top), HOME)
 
     def close(self) -> None:
@@ -207,6 +211,12 @@ _VARYING = [
     (r"[▁▂▃▄▅▆▇█]+", "BARS"),
     (r"^(evaluate +N +)\d+", r"\1N"),
     (r"[ \t]+", " "),
+    # Of a tree of results: times, versions, and all that hangs on which two are best.
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "WHEN"),
+    (r"^(\W*(packages|python|mlmake|matrix|gave build/models/)).*$", r"\1 N"),
+    (r"^(\W*metrics) (accuracy|f1).*$", r"\1 N"),
+    (r"^([├└│ ]*[├└]─ |.* else as |.*restored |.*restore )train@\S+", r"\1MODEL"),
+    (r"(restored evaluate )build/[^;\n]*", r"\1FILES"),
 ]
 _FINISHED = re.compile(r"[✓↺○] (ran|restored|blocked) ")
 
