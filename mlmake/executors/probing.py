@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -85,7 +84,7 @@ class ProbeRunner:
     def _start(self, job: Job, chain: str, files: list[str]) -> ChildProcess:
         env = {**job.env, descendants.TOKEN: chain}
         # A script that names 20,000 files is too long for the system: it is read from a file then.
-        path = os.path.join(tempfile.gettempdir(), f"mlmake-{chain.replace('/', '-')}")
+        path = f"{_scratch()}/mlmake-{chain.replace('/', '-')}"
         try:
             env, more = shorten_env(env, path)
             files += more
@@ -117,6 +116,12 @@ class ProbeRunner:
             os.close(answer_end)
         process.streams[answer] = "answer"
         return process
+
+
+def _scratch() -> str:
+    import tempfile  # noqa: PLC0415 - slow, and only once something is asked
+
+    return tempfile.gettempdir()
 
 
 class _Heard:

@@ -2,9 +2,7 @@
 
 import os
 import struct
-import zipfile
 import zlib
-from ast import literal_eval
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TypeAlias, cast
@@ -108,6 +106,8 @@ def _npy(place: str, go_on: Callable[[], None]) -> int:
 
 def _npz(place: str, go_on: Callable[[], None]) -> int:
     """The rows that all of its arrays have; single values do not count."""
+    import zipfile  # noqa: PLC0415 - slow, and only for this format
+
     lengths: dict[str, int] = {}
     try:
         with zipfile.ZipFile(place) as archive:
@@ -126,6 +126,8 @@ def _npz(place: str, go_on: Callable[[], None]) -> int:
 
 def _shape(file: IO[bytes]) -> tuple[int, ...]:
     """The shape of an array, from its header."""
+    from ast import literal_eval  # noqa: PLC0415 - slow, and only for this format
+
     start = file.read(8)
     try:
         if start[:6] != b"\x93NUMPY":
