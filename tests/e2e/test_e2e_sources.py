@@ -119,6 +119,34 @@ def test_a_probe_that_does_not_tell_fails_its_target_in_build_plan_and_accept(pr
     assert project.build().skipped == {"ingest"}
 
 
+def test_stale_if_error_covers_for_a_probe_that_fails(project):
+    project.mlfile(TOLD + 'stale_if_error = "1d"\n')
+    project.write("told", "3")
+    project.build()
+    project.write("fail", "")
+    built = project.build()
+    assert built.outcome("ingest") == "stale"
+    assert "failed with exit code 1" in " ".join(built.warnings)
+    (project.root / "fail").unlink()
+    assert project.build().skipped == {"ingest"}
+
+
+def test_a_build_asks_probes_side_by_side(project):
+    project.mlfile("""
+        [target.t]
+        probe = { run = "touch at-{n}; until test -e at-1 -a -e at-2; do sleep 0.01; done; echo 3", timeout = "9s" }
+        run = "date > {outputs}"
+        outputs = ["build/{n}"]
+        matrix = { n = [1, 2] }
+        """)
+    project.write("at-1", "")
+    project.write("at-2", "")
+    assert len(project.build().ran) == 2
+    for name in ("at-1", "at-2"):
+        (project.root / name).unlink()
+    assert len(project.build().skipped) == 2
+
+
 def test_after_accept_with_a_good_probe_nothing_runs(project):
     project.mlfile(TOLD)
     project.write("told", "3")
