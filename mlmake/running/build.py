@@ -239,7 +239,9 @@ class Build:
             yield from self._fail(name, Outcome.FAILED, mishaps.unreadable(error))
             return
         except Unjudgeable as trouble:
-            yield from self._fail(name, Outcome.FAILED, str(trouble))
+            # After a signal nobody has waited for the answer: that is no failure.
+            if self.signal is None:
+                yield from self._fail(name, Outcome.FAILED, str(trouble))
             return
         except NotAsked:
             if not self.stopping:

@@ -182,6 +182,9 @@ def test_ctrl_c_while_a_probe_hangs_ends_mlmake_and_the_probe(project, command):
     except FileNotFoundError:
         state = "gone"
     assert state in ("gone", "Z")
+    (project.root / "hang").unlink()
+    assert "failed" not in project("status").out
+    assert project.build().skipped == {"ingest"}
 
 
 def test_a_folder_without_its_mark_is_refused(project):
