@@ -9,14 +9,14 @@ import numpy as np
 from .table import DARKEST, HEADER, PIXELS, Table, write_table
 
 
-def run(data: Path, table: Path, counts: Path) -> None:
-    """Read every CSV file in the folder `data`, in order of name, and refuse what is no digit."""
-    portions = sorted(data.glob("*.csv"))
+def run(source: Path, table: Path, counts: Path) -> None:
+    """Read every CSV file in the folder `source`, in order of name, and refuse what is no digit."""
+    portions = sorted(source.glob("*.csv"))
     if not portions:
-        raise SystemExit(f"{data}: no CSV files; expected portions named like portion-01.csv")
+        raise SystemExit(f"{source}: no CSV files; expected portions named like portion-01.csv")
     rows = [row for portion in portions for row in read_portion(portion)]
     if not rows:
-        raise SystemExit(f"{data}: its portions hold no digits")
+        raise SystemExit(f"{source}: its portions hold no digits")
     numbers = np.array(rows, dtype=np.uint8)
     write_table(table, Table(pixels=numbers[:, 1:], labels=numbers[:, 0]))
     found = {"records": len(rows), "portions": len(portions)}

@@ -50,7 +50,8 @@ def _by_content(baseline: Baseline, observation: Observation, *, exact: bool) ->
         return Verdict(Word.CHANGED, (Reason(Code.SOURCE_CHANGED, note="it moved while the last run read it"),))
     if observation.content is not None and observation.content == baseline.content:
         return Verdict(Word.EQUAL, (Reason(Code.REVALIDATED),))
-    reason = Reason(Code.SOURCE_CHANGED, "", baseline.content, observation.content)
+    note = "" if baseline.content is not None else "what it held at the last run is not known"
+    reason = Reason(Code.SOURCE_CHANGED, "", baseline.content, observation.content, note)
     return Verdict(Word.CHANGED, (reason,))
 
 
