@@ -18,6 +18,7 @@ from mlmake.mlfile.interpolate import (
     Unfillable,
     cannot_fail,
     check,
+    fill_string,
     fill_text,
     parse,
     slots_in,
@@ -520,11 +521,21 @@ class _Builder:
                 own = self.instances[other].ids
                 if other == name or not own or listed.id in actions[own[0]].upstream or not earlier.isdisjoint(own):
                     continue
-                written = [_as_pattern(text) for text in _strings(table.inputs) if not is_reference(text)]
-                if any(may_meet(text, output) for text in written for output in outputs):
-                    for instance in own:
+                written = [text for text in _strings(table.inputs) if not is_reference(text)]
+                for instance in own:
+                    patterns = (self._pattern(text, instance) for text in written)
+                    if any(may_meet(pattern, output) for pattern in patterns for output in outputs):
                         action = actions[instance]
                         actions[instance] = replace(action, upstream=(*action.upstream, listed.id))
+
+    def _pattern(self, text: str, instance: str) -> str:
+        """What an instance writes among its inputs, as a pattern."""
+        if "{" not in text:
+            return normal(text) if text else ""
+        try:
+            return normal(fill_string(text, self.scopes[instance]))
+        except Unfillable:
+            return _as_pattern(text)  # that is noted where inputs are resolved
 
     def _cycles(self, actions: Mapping[str, Action]) -> None:
         edges = {i: (*a.upstream, *a.after) if a.after else a.upstream for i, a in actions.items()}

@@ -385,3 +385,23 @@ def test_where_there_is_one_target_it_is_told_as_one():
     graph, said = attempt('[target.train]\nrun = "x"\ninputs = [":tst"]\noutputs = ["o"]\n')
     assert graph is None
     assert said.endswith("hint: the only one is train\n")
+
+
+def test_only_what_an_instance_itself_writes_may_wait_for_a_list():
+    graph = graph_of(
+        SPLIT
+        + """
+        [target.train]
+        run = "x"
+        outputs = ["m/{shard.stem}"]
+        matrix = { shard = { from = ":split" } }
+        [target.t]
+        run = "x"
+        inputs = ["{f}", "data/{f.stem}.txt", "{place}/*"]
+        outputs = ["out/{f.stem}.{place}"]
+        matrix = { f = { glob = "data/*.csv" }, place = ["n", "m"] }
+        """.replace("\n        ", "\n"),
+        files=["data/a.csv"],
+    )
+    assert graph.actions["t@f=data/a.csv,place=n"].upstream == ()
+    assert graph.actions["t@f=data/a.csv,place=m"].upstream == ("train@shard=?",)
