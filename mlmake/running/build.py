@@ -764,6 +764,8 @@ class Build:
             self.board.end_part(name, None)
             return
         self.ledger.fail(self._failure(name, outcome, code))
+        # What it was made from is told first.
+        yield from self.ledger.commit()
         yield from self._finish(name, outcome, seconds=ended.seconds if ended else 0.0, code=code, detail=detail)
         yield from self._block(name)
         if outcome is Outcome.CANCELLED:

@@ -393,3 +393,19 @@ def test_logs_are_named_as_instances_are(project):
     said = project("log", "--path", "t@f=data/c%20d.in")
     assert said.out.endswith("/logs/t@f=data%2Fc%20d.in.log\n")
     assert project("log", "t@f=data/c%20d.in").out == "heard\n"
+
+
+def test_a_list_that_fails_is_told_after_who_made_it(project):
+    project.mlfile(
+        """
+        [target.items]
+        run = "echo oops > {outputs}"
+        outputs = ["items.json"]
+        [target.t]
+        run = "echo {it} > {outputs}"
+        outputs = ["out/{it}"]
+        matrix = { it = { from = ":items", each = "item" } }
+        """
+    )
+    events = project.build(code=1).events
+    assert [e["instance"] for e in events if e["event"] == "target-finished"] == ["items", "t@it=?"]
