@@ -393,6 +393,8 @@ def _no_part(slot: Slot, number: int, value: object) -> Unfillable:
         meant = closest(str(step), names) if isinstance(step, str) else None
         if meant:
             hint = f"did you mean {{{so_far}.{meant}}}?"
+        elif len(names) == 1:
+            hint = f"there is only {names[0]}"
         elif names:
             hint = f"there are {', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
         else:

@@ -34,7 +34,7 @@ def read_select(
     for number, key in enumerate(asked.per):
         if key not in names and chosen:
             meant = closest(key, names)
-            listed = f"there are {', '.join(names)}" if names else None
+            listed = f"there {'is only' if len(names) == 1 else 'are'} {', '.join(names)}" if names else None
             notes.add(
                 (*where, "per", number),
                 f"no candidate has a matrix key {key}",

@@ -140,7 +140,8 @@ def _no_metric(select: Select, entrants: Sequence[Entrant]) -> str:
         return f"no instance has the metric {select.by}: name the output with the metrics by `metrics = …`"
     meant = nearest(select.by, offered)
     hint = f"did you mean {meant}? " if meant else ""
-    return f"no instance has the metric {select.by}: {hint}there are {', '.join(offered)}"
+    there = "there is only" if len(offered) == 1 else "there are"
+    return f"no instance has the metric {select.by}: {hint}{there} {', '.join(offered)}"
 
 
 def _out_of_limits(select: Select, candidates: Sequence[tuple[float, Entrant]]) -> str:
