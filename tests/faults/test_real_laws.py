@@ -350,6 +350,10 @@ class RealCommand(RuleBasedStateMachine):
         if files:
             place = self.project.root / pick(files, number)
             data = place.read_bytes()
+            if place.is_symlink():
+                # What is written through it would change a file of the user's.
+                place.unlink()
+                place.write_bytes(data)
             match how:
                 case "append":
                     with place.open("ab") as file:
