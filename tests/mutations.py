@@ -48,12 +48,19 @@ NEW_ITEMS = "test_lists.py::test_new_and_changed_items_alone_run_and_what_vanish
 LIST_CHANGES = "test_lists.py::test_a_plan_promises_nothing_of_a_set_that_may_change"
 LIST_BRACKET = "test_lists.py::test_law_4_bracket_with_lists"
 CASE = "test_scripted_cases.py::test_"
+RULES = "test_rules.py::test_every_decision_is_the_rulebooks"
+SITUATION = "test_memo_cues.py::test_a_situation"
+COVERED = "test_memo_cues.py::test_stale_if_error"
+MEMO_CASE = "test_memo_cues.py::test_"
+MEMO = "test_memo.py::test_law_"
 
 JUDGE, CONTENT = "planning/judge.py", "planning/rebuild/content.py"
 STRUCTURE, EVIDENCE = "planning/rebuild/structure.py", "planning/evidence.py"
 LISTS = "planning/lists.py"
 PLAN, SCHEDULE, SELECTION = "planning/plan.py", "planning/schedule.py", "planning/selection.py"
 BOARD, BUILD, LEDGER, ATTEMPT = "running/board.py", "running/build.py", "running/ledger.py", "running/attempt.py"
+AGE, SOURCE, SIGNIFICANT = (f"planning/rebuild/{cue}.py" for cue in ("age", "source", "significance"))
+ENOUGH, FAILING = "planning/rebuild/enough.py", "running/failing.py"
 FACT, MEMORY, ACCEPT = "model/fact.py", "stores/memory.py", "running/accept.py"
 
 MUTATIONS: Sequence[Mutation] = (
@@ -359,6 +366,222 @@ MUTATIONS: Sequence[Mutation] = (
         "newest_first = reversed(self._results.get(recipe, ()))",
         "newest_first = self._results.get(recipe, ())",
         EXACT_KEY,
+    ),
+    Mutation(
+        "expired a moment early",
+        AGE,
+        "(age := evidence.now - trace.ended) <= limit",
+        "(age := evidence.now - trace.ended) < limit",
+        SITUATION,
+    ),
+    Mutation(
+        "what comes from the future is young",
+        AGE,
+        "not 0 <= (age := evidence.now - trace.ended) <= limit",
+        "not (age := evidence.now - trace.ended) <= limit",
+        SITUATION,
+    ),
+    Mutation(
+        "the window is open at its end",
+        AGE,
+        "    if 0 <= age < window:\n        yield Reason(Code.FRESH",
+        "    if 0 <= age <= window:\n        yield Reason(Code.FRESH",
+        SITUATION,
+    ),
+    Mutation(
+        "the window is open before it begins",
+        AGE,
+        "    if 0 <= age < window:\n        yield Reason(Code.FRESH",
+        "    if age < window:\n        yield Reason(Code.FRESH",
+        SITUATION,
+    ),
+    Mutation(
+        "a clock that went back is not stale", AGE, "    if not 0 <= age < window:", "    if age >= window:", SITUATION
+    ),
+    Mutation(
+        "a window counts from the run alone",
+        AGE,
+        "return trace.ended if checked is None else checked",
+        "return trace.ended",
+        MEMO_CASE + "a_window_counts_from_its_revalidation",
+    ),
+    Mutation(
+        "exactly judged a window holds",
+        AGE,
+        "if window is None or evidence.exact:",
+        "if window is None:",
+        MEMO + "1_exact_is_clean",
+    ),
+    Mutation(
+        "exactly judged a clock speaks for it",
+        AGE,
+        "validity.fresh_for is not None or validity.max_age is not None or validity.probe is not None",
+        "validity.probe is not None",
+        MEMO_CASE + "exactly_judged_a_clock_or_a_probe_of_nothing_runs",
+    ),
+    Mutation(
+        "exactly judged a probe stands for the content",
+        SOURCE,
+        "validity.probe is None or (evidence.exact and validity.source is not None)",
+        "validity.probe is None",
+        MEMO + "1_exact_is_clean",
+    ),
+    Mutation(
+        "exactly judged a move is forgotten",
+        SOURCE,
+        "if exact and baseline.moved:",
+        "if exact and False:",
+        MEMO + "21_exactly_judged_what_moved_does_not_stand",
+    ),
+    Mutation(
+        "another probe has the same baseline",
+        SOURCE,
+        "baseline.measures is None or baseline.probe != probe.identity",
+        "baseline.measures is None",
+        "test_memo.py::test_a_policy_takes_effect_at_once_and_runs_nothing_by_itself",
+    ),
+    Mutation(
+        "a probe that fails finds nothing changed",
+        SOURCE,
+        "return Verdict(Word.FAILED, error=observation.error)",
+        "return Verdict(Word.EQUAL, error=observation.error)",
+        COVERED,
+    ),
+    Mutation(
+        "reaching the tolerance is no change",
+        SIGNIFICANT,
+        "abs(new - old) >= abs(old) * tolerance.size",
+        "abs(new - old) > abs(old) * tolerance.size",
+        SITUATION,
+    ),
+    Mutation(
+        "a change from zero is none",
+        SIGNIFICANT,
+        "    if old == 0:\n        return True",
+        "    if old == 0:\n        return False",
+        RULES,
+    ),
+    Mutation("a sign does not matter", SIGNIFICANT, "if new == 0 or (old < 0) != (new < 0):", "if new == 0:", RULES),
+    Mutation(
+        "NaN is never what it was",
+        SIGNIFICANT,
+        "return old == new or (math.isnan(old) and math.isnan(new))",
+        "return old == new",
+        RULES,
+    ),
+    Mutation(
+        "enough holds for an incomplete set",
+        ENOUGH,
+        " or not trace.complete or ",
+        " or ",
+        MEMO_CASE + "enough_of_an_incomplete_set_is_none",
+    ),
+    Mutation("enough holds exactly", ENOUGH, "condition is None or evidence.exact or", "condition is None or", RULES),
+    Mutation(
+        "enough excuses files of the project",
+        ENOUGH,
+        "return evidence.made(reason.subject)",
+        "return True",
+        MEMO_CASE + "enough",
+    ),
+    Mutation(
+        "a tolerance picks an older result",
+        JUDGE,
+        "return word is Word.EQUAL and not",
+        "return word in (Word.EQUAL, Word.SMALL) and not",
+        MEMO_CASE + "a_tolerance_never_picks_an_older_result",
+    ),
+    Mutation(
+        "an equal measure proves an equal source",
+        JUDGE,
+        "if source_moved and evidence.validity.probe is not None and not evidence.exact:",
+        "if False:",
+        MEMO_CASE + "a_tolerance_never_picks_an_older_result",
+    ),
+    Mutation(
+        "what moved is put back for an equal source",
+        JUDGE,
+        "and not (older.baseline is not None and older.baseline.moved)",
+        "",
+        MEMO + "21_what_moved_is_not_restored_for_an_equal_source",
+    ),
+    Mutation(
+        "an older result of any age is put back",
+        JUDGE,
+        "    if any(expired(evidence, older)) or any(untimed(evidence, older)):",
+        "    if any(untimed(evidence, older)):",
+        MEMO_CASE + "an_older_result_too_old_is_not_put_back",
+    ),
+    Mutation(
+        "an older result is put back by its window though the source moved",
+        JUDGE,
+        "if not source_moved and not evidence.lifted and any(fresh(evidence, older)):",
+        "if not evidence.lifted and any(fresh(evidence, older)):",
+        RULES,
+    ),
+    Mutation(
+        "nothing expires",
+        JUDGE,
+        "    for cue in (expired, untimed):\n",
+        "    for cue in (untimed,):\n",
+        "test_memo.py::test_laws_11_and_12_age_and_window",
+    ),
+    Mutation("an older result covers for a failure", JUDGE, "or not 0 <= age < limit:", "or not 0 <= age:", COVERED),
+    Mutation(
+        "an exact failure is covered",
+        JUDGE,
+        "if limit is None or evidence.exact or evidence.forced or",
+        "if limit is None or evidence.forced or",
+        COVERED,
+    ),
+    Mutation(
+        "changed inputs are covered",
+        JUDGE,
+        "if not compare(evidence, last).equal or not _recoverable(evidence, last):",
+        "if not _recoverable(evidence, last):",
+        MEMO_CASE + "stale_if_error_does_not_excuse_inputs_that_enough_does",
+    ),
+    Mutation(
+        "what cannot be put back covers",
+        JUDGE,
+        "if not compare(evidence, last).equal or not _recoverable(evidence, last):",
+        "if not compare(evidence, last).equal:",
+        MEMO_CASE + "what_cannot_be_put_back_does_not_cover",
+    ),
+    Mutation(
+        "a revalidation is not remembered",
+        BUILD,
+        "            self.ledger.revalidate(result, at=self.snapshot.now)",
+        "            pass",
+        MEMO_CASE + "a_window_counts_from_its_revalidation",
+    ),
+    Mutation(
+        "a restore moves a time",
+        BUILD,
+        "        self.ledger.choose(result)\n",
+        "        self.ledger.choose(result)\n        self.ledger.revalidate(result, at=self.snapshot.now)\n",
+        MEMO + "16_a_restore_would_be_kept",
+    ),
+    Mutation(
+        "the same moment is remembered again",
+        LEDGER,
+        "if (trace.ended if checked is None else checked) != at:",
+        "if True:",
+        MEMO + "2_idempotent_with_rules",
+    ),
+    Mutation(
+        "the baseline is what the source was afterwards",
+        ATTEMPT,
+        "return Baseline(before.content, before.measures,",
+        "return Baseline(after.content, after.measures,",
+        MEMO + "21_a_moving_source",
+    ),
+    Mutation(
+        "a move is not noticed",
+        ATTEMPT,
+        "moved = before.content != after.content or",
+        "moved = False and before.content != after.content or",
+        MEMO + "21_what_moved_is_not_restored_for_an_equal_source",
     ),
     Mutation(
         "a list is never made anew",
