@@ -121,7 +121,7 @@ class History:
         if rules.fresh_for is not None and how < 3:
             rules = replace(rules, fresh_for=(4.0, 300.0, 6000.0)[how])
         elif rules.probe is not None and how == 3:
-            rules = replace(rules, probe="count" if rules.probe != "count" else "any")
+            rules = replace(rules, probe="count" if rules.probe != "count" else "again")
         elif rules.enough is not None and how == 4:
             rules = replace(rules, enough=Compare("v", ">=", 0))
         self.world.declared = tuple(replace(s, rules=rules) if s is step else s for s in steps)

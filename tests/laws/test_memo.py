@@ -367,5 +367,5 @@ def test_a_policy_takes_effect_at_once_and_runs_nothing_by_itself() -> None:
     for other in (replace(rules, fresh_for=60.0), replace(rules, max_age=1000.0), rules):
         world.declared = (Step(name="a", rules=other),)
         assert not world.build().ran
-    world.declared = (Step(name="a", rules=replace(rules, probe="pair")),)
-    assert codes(world.build(), "a") == {"source-changed"}, "another probe has no baseline"
+    world.declared = (Step(name="a", rules=replace(rules, probe="again")),)
+    assert codes(world.build(), "a") == {"source-changed"}, "another probe has no baseline, though it says the same"

@@ -40,7 +40,7 @@ from mlmake.model.validity import Probe, Significance, Source, Validity
 FEEDS = ("feeds/f0", "feeds/f1")
 """Datasets: files that steps read as their source, or behind the back of the tool."""
 
-PROBES = ("count", "tenths", "pair", "any")
+PROBES = ("count", "again", "tenths", "pair", "any")
 SOURCES = ("data/s0", "data/s1", "data/s2")
 MODULES = ("lib/m0.py", "lib/m1.py")
 PACKAGES = ("q0", "q1")
@@ -81,7 +81,7 @@ def measured(probe: str, number: int) -> Measures:
     """What a probe says of a dataset that holds this number; `any` gives whatever a probe may give."""
     anything: tuple[Plain, ...] = (0, 3, -3, math.nan, "a", "b", True, 0.0, 6)
     match probe:
-        case "count":
+        case "count" | "again":
             return {"count": number}
         case "tenths":
             return {"tenths": number / 10}
