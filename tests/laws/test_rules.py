@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from history import History
-from hypothesis import given
+from hypothesis import given, settings
 
 from mlmake.testing.toy.strategies import CUT, HARD, MEMO, TOLD, Do, designs, histories, orders
 from mlmake.testing.toy.workflow import Design
@@ -16,6 +16,7 @@ MET: Counter[str] = Counter()
 """How often each verb and code came about, over all examples."""
 
 
+@settings(max_examples=max(250, settings().max_examples))
 @given(designs(memo=True), histories(MEMO, MEMO, HARD, TOLD, CUT, ("exact",)), orders)
 def test_every_decision_is_the_rulebooks(design: Design, things: list[Do], order: tuple[int, ...]) -> None:
     """Whatever has happened; the history compares each of its builds."""
