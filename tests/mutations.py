@@ -341,15 +341,15 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         "something is accepted upon what is stale",
         ACCEPT,
-        "problems += _not_up_to_date(decision)",
-        "problems += []",
+        "stale.setdefault(action.target, []).append(decision)",
+        "stale.get(action.target, []).append(decision)",
         UPSTREAM,
     ),
     Mutation(
         "nothing is accepted upon what is up to date",
         ACCEPT,
-        "if decision.verb in (Verb.SKIP, Verb.MAYBE):",
-        "if decision.verb is Verb.MAYBE:",
+        "if decision.verb not in (Verb.SKIP, Verb.MAYBE):",
+        "if decision.verb is not Verb.MAYBE:",
         UPSTREAM,
     ),
     Mutation(
