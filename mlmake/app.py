@@ -42,7 +42,7 @@ from mlmake.model.event import GOOD, Event, Hashing, RunFinished, TargetStarted,
 from mlmake.model.graph import Graph, Group, Leaf, Made, Part, Select
 from mlmake.model.plan import Plan, Request
 from mlmake.model.reason import Code
-from mlmake.model.release import Release, ReleasedModel
+from mlmake.model.release import Release
 from mlmake.model.snapshot import Snapshot
 from mlmake.model.trace import Memory, Product
 from mlmake.planning.discovered import with_discovered_edges
@@ -51,7 +51,6 @@ from mlmake.planning.lists import Grown
 from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import LISTED, Wrong, choose
 from mlmake.planning.retention import Policy
-from mlmake.planning.selection import chosen_instances
 from mlmake.planning.vanished import farewell
 from mlmake.planning.versus import versus
 from mlmake.ports import BadList, Executor, Interrupted, OutsideProject, PlaceFree, StateTrouble
@@ -67,6 +66,7 @@ from mlmake.running.lists import Recorded
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
 from mlmake.running.probing import make_probe
+from mlmake.running.release import Releases
 from mlmake.running.returning import put_back, select
 from mlmake.running.runs import log_name, new_run
 from mlmake.running.survey import survey
@@ -600,22 +600,12 @@ class App:
 
     def release(self, serve: str) -> Release | None:
         """What is to be served under this name now; None as long as nothing is there."""
-        declared = self.graph.serves[serve]
-        candidates = {candidate.action: candidate.path for candidate in declared.candidates}
-        ranked: list[tuple[str, str]] = list(candidates.items())
-        if declared.selected_by is not None:
-            manifest = self.graph.actions[declared.selected_by].outputs[0].path
-            try:
-                entries = chosen_instances(self.workspace.read(manifest))
-            except FileNotFoundError:
-                return None
-            ranked = [(instance, candidates[instance]) for instance in entries if instance in candidates]
-        models = []
-        for rank, (instance, path) in enumerate(ranked, start=1):
-            version = self.workspace.look_again(path)
-            if isinstance(version, str):
-                models.append(ReleasedModel(instance, os.path.join(self.root, path), version, rank))
-        return Release(serve, tuple(models), declared.aggregate) if models else None
+        building = self._building or self.builder is not None
+        releases = Releases(self.state, self.store, self.workspace, root=self.root, building=building)
+        found = releases.find(self.graph.serves[serve])
+        if found is None or found.manner.warmup is None:
+            return found
+        return replace(found, manner=replace(found.manner, warmup=os.path.join(self.root, found.manner.warmup)))
 
     def _remember_looks(self) -> None:
         """Write down what was found out of files, so that it need not be found out again."""

@@ -4,6 +4,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mlmake.cli.ending import FAILED, INTERRUPTED, NOT_UP_TO_DATE, bug, hush
@@ -131,6 +133,52 @@ class Teller:
             return (f"its log cannot be read: {error.filename}: {error.strerror}",)
 
 
+class Audience:
+    """The journal, the screen and who else listens: each hears every event, and one event after another.
+
+    `asked` gives what the journal keeps of what was asked for.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        root: str,
+        runs_folder: str,
+        foreground: str | None = None,
+        asked: Callable[[], bytes] | None = None,
+        also: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._teller = Teller(settings, root=root, foreground=foreground)
+        self._journal = Journal(runs_folder, asked)
+        self._also = also
+        # What goes live meanwhile is told by another thread than what is built.
+        self._turn = Lock()
+
+    def take(self, event: Event) -> None:
+        """Tell one event. Any thread may."""
+        with self._turn:
+            self._journal.take(event)
+            self._teller.take(event)
+            if self._also is not None:
+                self._also(event)
+
+    def show(self, event: Event) -> None:
+        """Show what nobody keeps, such as how far something has come. Any thread may."""
+        with self._turn:
+            self._teller.take(event)
+
+    def __enter__(self) -> "Audience":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._teller.close()
+        self._journal.close()
+        if self._journal.trouble and not self._settings.quiet:
+            sys.stderr.write(f"warning: {self._journal.trouble}\n")
+
+
 def follow(
     events: Iterable[Event],
     *,
@@ -145,21 +193,14 @@ def follow(
 
     `listen` takes who hears what cannot wait; `asked` gives what the journal keeps of what was asked for.
     """
-    teller = Teller(settings, root=root, foreground=foreground)
-    if listen:
-        listen(teller.take)
     end: RunFinished | None = None
-    with Journal(runs_folder, asked) as journal:
-        try:
-            for event in events:
-                journal.take(event)
-                teller.take(event)
-                if isinstance(event, RunFinished):
-                    end = event
-        finally:
-            teller.close()
-        if journal.trouble and not settings.quiet:
-            sys.stderr.write(f"warning: {journal.trouble}\n")
+    with Audience(settings, root=root, runs_folder=runs_folder, foreground=foreground, asked=asked) as audience:
+        if listen:
+            listen(audience.show)
+        for event in events:
+            audience.take(event)
+            if isinstance(event, RunFinished):
+                end = event
     return exit_code(end)
 
 

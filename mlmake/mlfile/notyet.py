@@ -3,10 +3,9 @@
 from mlmake.mlfile import wording
 from mlmake.mlfile.keypath import KeyPath
 from mlmake.mlfile.problems import Problem
-from mlmake.mlfile.schema import MlfileTable, ServeTable, TargetTable
+from mlmake.mlfile.schema import MlfileTable, TargetTable
 
 TARGET_KEYS = ("sandbox",)
-SERVE_KEYS = ("loader", "inputs", "outputs", "batch", "warmup")
 CACHE_KEYS = ("remote",)
 
 
@@ -15,8 +14,6 @@ def not_yet(table: MlfileTable) -> tuple[Problem, ...]:
     problems = [_key("cache", key) for key in CACHE_KEYS if getattr(table.cache, key) is not None]
     for name, target in table.target.items():
         _target(target, ("target", name), problems)
-    for name, serve in table.serve.items():
-        _serve(serve, ("serve", name), problems)
     return tuple(problems)
 
 
@@ -24,16 +21,5 @@ def _key(*where: str | int) -> Problem:
     return Problem(where, *wording.key_not_yet(str(where[-1])), at_key=True)
 
 
-def _value(where: KeyPath, key: str, value: object) -> Problem:
-    return Problem(where, *wording.value_not_yet(key, value))
-
-
 def _target(target: TargetTable, where: KeyPath, problems: list[Problem]) -> None:
     problems += [_key(*where, key) for key in TARGET_KEYS if getattr(target, key) is not None]
-
-
-def _serve(serve: ServeTable, where: KeyPath, problems: list[Problem]) -> None:
-    problems += [_key(*where, key) for key in SERVE_KEYS if getattr(serve, key) is not None]
-    for key, built in (("aggregate", "mean"), ("method", "auto")):
-        if getattr(serve, key) != built:
-            problems.append(_value((*where, key), key, getattr(serve, key)))

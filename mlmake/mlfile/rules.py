@@ -134,3 +134,9 @@ def _serve(serve: ServeTable, where: KeyPath, problems: list[Problem]) -> None:
         near = closest(serve.loader, LOADERS)
         words = wording.not_one_of("loader", serve.loader, (*LOADERS, "a function like module:function"), near)
         problems.append(Problem((*where, "loader"), *words))
+    if not serve.method.isidentifier():
+        problems.append(Problem((*where, "method"), *wording.no_method(serve.method)))
+    if serve.inputs is not None and len(serve.inputs) != 1:
+        problems.append(Problem((*where, "inputs"), *wording.several_inputs(len(serve.inputs))))
+    elif serve.inputs is not None and serve.inputs[0].datatype == "BYTES":
+        problems.append(Problem((*where, "inputs", 0, "datatype"), *wording.no_numbers("BYTES")))

@@ -332,6 +332,25 @@ class BatchTable(Table):
     max_ms: Annotated[Annotated[float, Meta(gt=0)], says("Milliseconds of a batch at most.", "a number above 0")] = 20.0
 
 
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP32", "FP64", "BYTES"
+]
+
+
+class TensorTable(Table):
+    """An entry of `inputs` or `outputs` of a `[serve.NAME]`."""
+
+    name: Annotated[str, says("What requests and answers call it.", _TEXT)]
+    datatype: Annotated[
+        Datatype | None,
+        says("Its datatype in the protocol; learnt if absent.", 'a datatype of the protocol like "FP32" or "INT64"'),
+    ] = None
+    shape: Annotated[
+        Annotated[list[Annotated[int, Meta(ge=-1)]], Meta(min_length=1)] | None,
+        says("Its lengths, -1 for one that varies; learnt if absent.", "an array of whole numbers like [-1, 64]"),
+    ] = None
+
+
 class ServeTable(Table):
     """`[serve.NAME]`."""
 
@@ -342,7 +361,7 @@ class ServeTable(Table):
     aggregate: Annotated[
         str,
         says(
-            'How answers are joined: "mean"; "vote", "first" and functions are not yet built.',
+            "How answers are joined: their mean, the votes of the models, the best model alone, or a function.",
             '"mean", "vote", "first", or a function like "module:function"',
         ),
     ] = "mean"
@@ -351,31 +370,30 @@ class ServeTable(Table):
         says(
             "How a model is loaded; by suffix if absent.",
             '"joblib", "pickle", "onnx", "skops", or a function like "module:function"',
-            notyet=True,
         ),
     ] = None
     method: Annotated[
         str,
         says(
-            'What is called: "auto" takes `predict_proba` if there is one; other methods are not yet built.',
+            'What is called: "auto" takes `predict_proba` if the model has it, else `predict`.',
             'a method like "auto" or "predict"',
         ),
     ] = "auto"
     inputs: Annotated[
-        list[dict[str, Any]] | None,
-        says("Names, datatypes and shapes that the protocol tells.", "an array of tables", notyet=True),
+        list[TensorTable] | None,
+        says("Name, datatype and shape of the input; learnt if absent.", "an array of tables"),
     ] = None
     outputs: Annotated[
-        list[dict[str, Any]] | None,
-        says("Names, datatypes and shapes that the protocol tells.", "an array of tables", notyet=True),
+        list[TensorTable] | None,
+        says("Names, datatypes and shapes of the answers; learnt if absent.", "an array of tables"),
     ] = None
     batch: Annotated[
         bool | BatchTable | None,
-        says("How requests are joined.", "true, false, or a table like { max_rows = 512, max_ms = 20 }", notyet=True),
+        says("How requests are joined.", "true, false, or a table like { max_rows = 512, max_ms = 20 }"),
     ] = None
     warmup: Annotated[
         str | None,
-        says("A JSON request that a new model answers before it goes live.", "a file name", notyet=True),
+        says("A JSON request that a new model answers before it goes live.", "a file name"),
     ] = None
 
 

@@ -7,8 +7,9 @@ from mlmake.mlfile.keypath import KeyPath
 from mlmake.mlfile.nearest import closest
 from mlmake.mlfile.notes import Notes
 from mlmake.mlfile.references import Instances, is_reference
-from mlmake.mlfile.schema import ServeTable
+from mlmake.mlfile.schema import BatchTable, ServeTable, TensorTable
 from mlmake.model.graph import Candidate, Output, Serve
+from mlmake.model.release import Batching, Manner, Tensor
 
 
 def read_serve(name: str, table: ServeTable, resolver: Resolver, *, notes: Notes, metrics: Mapping[str, str]) -> Serve:
@@ -50,7 +51,27 @@ def read_serve(name: str, table: ServeTable, resolver: Resolver, *, notes: Notes
             if output is not None:
                 candidates[output.path] = Candidate(maker, output.path)
                 model_output = model_output or output.name
-    return Serve(name, tuple(candidates.values()), selected_by, table.aggregate, model_output)
+    return Serve(name, tuple(candidates.values()), selected_by, _manner(table), model_output)
+
+
+def _manner(table: ServeTable) -> Manner:
+    """How they answer, as the table says."""
+    batching = BatchTable() if table.batch in (None, True) else table.batch
+    return Manner(
+        aggregate=table.aggregate,
+        loader=table.loader,
+        method=table.method,
+        inputs=_tensors(table.inputs),
+        outputs=_tensors(table.outputs),
+        batching=Batching(batching.max_rows, batching.max_ms) if isinstance(batching, BatchTable) else None,
+        warmup=table.warmup,
+    )
+
+
+def _tensors(tables: Sequence[TensorTable] | None) -> tuple[Tensor, ...] | None:
+    if tables is None:
+        return None
+    return tuple(Tensor(t.name, t.datatype, None if t.shape is None else tuple(t.shape)) for t in tables)
 
 
 def _model(

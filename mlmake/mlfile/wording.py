@@ -544,6 +544,16 @@ def key_not_yet(key: str) -> Words:
     return f"`{key}` is not yet built", "leave it out; this version of mlmake cannot honour it"
 
 
-def value_not_yet(key: str, value: object) -> Words:
-    """A value whose feature is not built."""
-    return f"`{key}` = {shown(value)} is not yet built", "leave it out; this version of mlmake cannot honour it"
+def several_inputs(count: int) -> Words:
+    """Models that are served take one table."""
+    return f"`inputs` has {count} entries", "a model takes one table of rows: describe that one"
+
+
+def no_numbers(datatype: str) -> Words:
+    """Rows are numbers."""
+    return f'`inputs` cannot have the datatype "{datatype}"', "rows are numbers: write FP64, or what else they are"
+
+
+def no_method(value: str) -> Words:
+    """What cannot be called."""
+    return f"`method` must be the name of a method, not {shown(value)}", 'write "auto", "predict" or "predict_proba"'

@@ -21,6 +21,7 @@ from mlmake.model.item import Made as Made
 from mlmake.model.item import Output as Output
 from mlmake.model.item import Part as Part
 from mlmake.model.item import PartGlob as PartGlob
+from mlmake.model.release import Manner
 from mlmake.model.units import Bytes, Seconds
 from mlmake.model.validity import ALWAYS_VALID, Validity
 
@@ -159,7 +160,7 @@ class Serve:
     name: str
     candidates: tuple[Candidate, ...]
     selected_by: str | None
-    aggregate: str = "mean"
+    manner: Manner = Manner()
     model_output: str | None = None
 
 

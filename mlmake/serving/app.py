@@ -1,10 +1,9 @@
 """The service as an ASGI application: who may ask what, and who answers; it does not know what it listens on."""
 
-import asyncio
 import hmac
+import html
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,8 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mlmake import __version__
+from mlmake.serving.batching import Batcher, Failed
 from mlmake.serving.generation import Generation, Stage
-from mlmake.serving.protocol import BadRequest, describe, read_question, write_answer
+from mlmake.serving.protocol import BadRequest, TooManyRows, describe, read_question, write_answer
+from mlmake.serving.stream import Stream
 
 Scope: TypeAlias = Any
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
@@ -33,6 +34,7 @@ INFER = re.compile(r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[^/]+))?
 # The second is what curl and urllib say of a body of which they were told nothing.
 JSON_KINDS = (b"application/json", b"application/x-www-form-urlencoded")
 JSON_HEADERS = [(b"content-type", b"application/json")]
+LAST = (b"connection", b"close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,16 @@ class Refusal(Exception):
 class App:
     """Prediction is answered ahead of the router, which costs more than a small model does; all else behind it."""
 
-    def __init__(self, stage: Stage, predictor: Executor, guard: Guard) -> None:
+    def __init__(self, stage: Stage, guard: Guard) -> None:
         self._stage = stage
-        self._predictor = predictor
+        self._batchers = {serve: Batcher(serve) for serve in stage.serves}
         self._guard = guard
+        self._stopping = False
+        self.stream = Stream()
         models = "/v2/models/{name}"
         self._rest = Starlette(
             routes=[
+                Route("/", self.front),
                 Route("/v2", self.about),
                 Route("/v2/health/live", self.is_live),
                 Route("/v2/health/ready", self.is_ready),
@@ -82,8 +87,12 @@ class App:
             if asked is not None:
                 await self.infer(asked["name"], asked["version"], scope, receive, send)
                 return
+            if scope["path"] == "/api/events":
+                await self.events(scope, receive, send)
+                return
         except Refusal as refusal:
-            await answer_raw(send, refusal.status, error_body(str(refusal)), encoded(refusal.headers))
+            last = [LAST] if self._stopping else []
+            await answer_raw(send, refusal.status, error_body(str(refusal)), [*encoded(refusal.headers), *last])
             return
         await self._rest(scope, receive, send)
 
@@ -98,18 +107,52 @@ class App:
         check_kind(dict(scope["headers"]))
         ensemble = generation.ensemble
         try:
-            question = read_question(body, ensemble.features, ensemble.outputs)
+            question = read_question(body, generation.interface)
         except BadRequest as error:
-            raise Refusal(400, str(error)) from error
+            raise Refusal(413 if isinstance(error, TooManyRows) else 400, str(error)) from error
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._predictor, ensemble.answer, question.rows)
-        except Exception as error:
-            # A model is foreign code; what it raises is the answer to this request and nobody else's.
-            raise Refusal(500, f"the model failed: {type(error).__name__}: {error} ({generation.named})") from error
-        content = write_answer(
-            question, answer, name=name, version=generation.version, models=generation.named, ensemble=ensemble
-        )
-        await answer_raw(send, 200, content, [(b"x-mlmake-models", generation.named.encode())])
+            answer = await self._batchers[name].ask(generation, question.rows)
+            content = write_answer(
+                question,
+                answer,
+                name=name,
+                version=generation.version,
+                models=generation.named,
+                ensemble=ensemble,
+                interface=generation.interface,
+            )
+        except (Failed, TypeError, ValueError, OverflowError) as error:
+            # A model is foreign code; what it raises, or gives, is the answer to this request and nobody else's.
+            raise Refusal(500, f"the model failed: {error} ({generation.named})") from error
+        last = [LAST] if self._stopping else []
+        await answer_raw(send, 200, content, [(b"x-mlmake-models", generation.named.encode()), *last])
+
+    async def events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the build tells, as it tells it. Raises `Refusal`."""
+        if scope["method"] != "GET":
+            raise Refusal(405, f"{scope['method']} is not for {scope['path']}; use GET", {"allow": "GET"})
+        seen = dict(scope["headers"]).get(b"last-event-id", b"0")
+        await self.stream.answer(int(seen) if seen.isdigit() and len(seen) < 20 else 0, receive, send)
+
+    def stop(self) -> None:
+        """The server is being stopped: close the streams, and each connection behind its next answer."""
+        self._stopping = True
+        self.stream.end()
+
+    def close(self) -> None:
+        """Answer nothing more."""
+        for batcher in self._batchers.values():
+            batcher.close()
+
+    async def front(self, request: Request) -> Response:
+        """What is served, for people."""
+        rows = []
+        for serve in self._stage.serves:
+            generation = self._stage.current(serve)
+            names = [member.instance for member in generation.ensemble.members] if generation else ["no model yet"]
+            rows.append(f"<li><b>{html.escape(serve)}</b>: {', '.join(map(html.escape, names))}</li>")
+        page = f"<!doctype html><meta charset=utf-8><title>mlmake</title><h1>mlmake</h1><ul>{''.join(rows)}</ul>"
+        return Response(page, media_type="text/html", headers={"content-security-policy": "default-src 'none'"})
 
     def generation(self, name: str, version: str | None) -> Generation:
         """Who answers for a name. Raises `Refusal` if nobody does, or nobody yet, or another version."""
@@ -140,7 +183,7 @@ class App:
     async def metadata(self, request: Request) -> Response:
         """What a model takes and gives."""
         generation = self.generation(request.path_params["name"], request.path_params.get("version"))
-        return json_response(describe(generation.serve, generation.version, generation.ensemble))
+        return json_response(describe(generation.serve, generation.version, generation.ensemble, generation.interface))
 
     async def is_model_ready(self, request: Request) -> Response:
         """A model can answer."""

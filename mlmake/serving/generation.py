@@ -1,13 +1,14 @@
 """The models that answer now, changed as a whole or not at all; it knows nothing of requests."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from mlmake.model.digest import digest_of
 from mlmake.model.event import LiveModel
-from mlmake.model.release import Release, ReleasedModel
+from mlmake.model.release import Manner, ReleasedModel
 from mlmake.serving.ensemble import Ensemble, Member, Misfit, join, work_alone
-from mlmake.serving.loader import Refused, load
+from mlmake.serving.loader import Fetched, Refused, open_model
+from mlmake.serving.protocol import BadRequest, Interface, interface_of, read_question
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +18,17 @@ class Generation:
     serve: str
     version: str
     ensemble: Ensemble
+    interface: Interface
+    manner: Manner
 
     @property
     def named(self) -> str:
-        """`INSTANCE:DIGEST` of each model, best first, separated by spaces."""
-        return " ".join(f"{member.instance}:{member.digest}" for member in self.ensemble.members)
+        """`INSTANCE:DIGEST` of each model that makes the answers, best first, separated by spaces."""
+        return " ".join(f"{member.instance}:{member.digest}" for member in self.ensemble.answering)
 
     @property
     def live(self) -> tuple[LiveModel, ...]:
-        """The same as an event tells it."""
+        """All models, as an event tells them."""
         return tuple(LiveModel(member.instance, member.digest, member.rank) for member in self.ensemble.members)
 
 
@@ -57,25 +60,36 @@ class Stage:
         self._now = {**self._now, generation.serve: generation}
 
 
-def prepare(release: Release, current: Generation | None) -> Generation:
-    """The generation of this release, loaded beside the current one, whose estimators are used again.
-
-    Raises `Refused` if any model does not load or fit: a generation is whole or is not.
-    """
-    loaded = {} if current is None else {(m.instance, m.digest): m for m in current.ensemble.members}
-    members = [member_of(model, loaded.get((model.instance, model.digest))) for model in release.models]
-    try:
-        ensemble = join(members, release.aggregate)
-    except Misfit as error:
-        raise Refused(f"{error}; serve.{release.serve} stays as it was") from error
+def compose(serve: str, members: Sequence[Member], manner: Manner) -> Generation:
+    """The generation of these members. Raises `Misfit`."""
+    ensemble = join(members, manner.aggregate, manner.method)
     version = digest_of([part for member in members for part in (member.instance, member.digest)])
-    return Generation(release.serve, version[:12], ensemble)
+    return Generation(serve, version[:12], ensemble, interface_of(ensemble, manner.inputs, manner.outputs), manner)
 
 
-def member_of(model: ReleasedModel, loaded: Member | None) -> Member:
-    """The member for a released model, loaded unless it is already."""
-    if loaded is not None:
-        return replace(loaded, rank=model.rank)
-    estimator = load(model)
-    work_alone(estimator)
-    return Member(model.instance, model.digest, model.rank, estimator)
+def open_member(model: ReleasedModel, fetched: Fetched, manner: Manner) -> Member:
+    """The member for a model that was fetched. Raises `Refused`."""
+    estimator = open_model(model, fetched, manner.loader)
+    try:
+        work_alone(estimator)
+    except BaseException as error:
+        # Foreign code again.
+        raise Refused(f"{model.instance}: {type(error).__name__}: {error}") from error
+    return Member(model.instance, model.digest, model.rank, estimator, fetched.folder)
+
+
+def warm(generation: Generation, request: bytes | None) -> None:
+    """Let a generation answer once before it goes live. Raises `Misfit` if it does not."""
+    if request is None:
+        return
+    place = f"warmup {generation.manner.warmup}"
+    try:
+        question = read_question(request, generation.interface)
+    except BadRequest as error:
+        raise Misfit(f"{place}: {error}") from error
+    try:
+        generation.ensemble.answer(question.rows)
+    except BaseException as error:
+        # Foreign code, which may raise anything.
+        names = ", ".join(member.instance for member in generation.ensemble.members)
+        raise Misfit(f"{place}: {names}: {type(error).__name__}: {error}") from error

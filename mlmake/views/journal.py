@@ -7,7 +7,16 @@ from typing import BinaryIO
 
 from mlmake.history.past import ASKED
 from mlmake.history.past import EVENTS as NAME
-from mlmake.model.event import Event, Outcome, OutputText, RunFinished, RunStarted, TargetFinished, Warned
+from mlmake.model.event import (
+    Event,
+    ModelsChanged,
+    Outcome,
+    OutputText,
+    RunFinished,
+    RunStarted,
+    TargetFinished,
+    Warned,
+)
 from mlmake.views.jsonl import line
 
 
@@ -37,7 +46,7 @@ class Journal:
                 self._run, self._held, self._told = event.run, [event], b""
             elif self._file:
                 self._write(event)
-            elif isinstance(event, Warned) or _is_idle(event):
+            elif isinstance(event, Warned | ModelsChanged) or _is_idle(event):
                 self._held.append(event)
             elif self._run:
                 self._open()

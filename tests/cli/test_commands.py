@@ -354,7 +354,6 @@ NOT_YET = [name for name, (module, _) in COMMANDS.items() if module == "mlmake.c
         ["graph", "--svg", "a.svg"],
         ["graph", "--html", "a.html"],
         ["serve", "--watch"],
-        ["serve", "--open"],
         ["init", "--vscode"],
     ],
     ids=" ".join,

@@ -1106,15 +1106,6 @@ shard = { glob = "data/*" }
 run = "x"
 wait = 2
 matrix = [{ part = { from = ":split" } }]
-[serve.s]
-models = ":a"
-aggregate = "vote"
-method = "predict"
-loader = "onnx"
-inputs = []
-outputs = []
-batch = true
-warmup = "w.json"
 """,
         """\
 Mlfile:2:1: `remote` is not yet built
@@ -1126,41 +1117,46 @@ Mlfile:19:1: `sandbox` is not yet built
     sandbox = "strict"
     ^
 hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:30:13: `aggregate` = "vote" is not yet built
-    aggregate = "vote"
-                ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:31:10: `method` = "predict" is not yet built
-    method = "predict"
+""",
+    ),
+    "what cannot be served so": (
+        """\
+[target.a]
+run = "x"
+outputs = ["y"]
+[serve.s]
+models = ":a"
+method = "predict me"
+inputs = [{ name = "a" }, { name = "b" }]
+[serve.t]
+models = ":a"
+inputs = [{ name = "a", datatype = "BYTES" }]
+outputs = [{ name = "label", datatype = "TEXT" }]
+batch = { max_rows = 0 }
+""",
+        """\
+Mlfile:6:10: `method` must be the name of a method, not "predict me"
+    method = "predict me"
              ^
-hint: leave it out; this version of mlmake cannot honour it
+hint: write "auto", "predict" or "predict_proba"
 
-Mlfile:32:1: `loader` is not yet built
-    loader = "onnx"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
+Mlfile:7:10: `inputs` has 2 entries
+    inputs = [{ name = "a" }, { name = "b" }]
+             ^
+hint: a model takes one table of rows: describe that one
 
-Mlfile:33:1: `inputs` is not yet built
-    inputs = []
-    ^
-hint: leave it out; this version of mlmake cannot honour it
+Mlfile:10:36: `inputs` cannot have the datatype "BYTES"
+    inputs = [{ name = "a", datatype = "BYTES" }]
+                                       ^
+hint: rows are numbers: write FP64, or what else they are
 
-Mlfile:34:1: `outputs` is not yet built
-    outputs = []
-    ^
-hint: leave it out; this version of mlmake cannot honour it
+Mlfile:11:41: `datatype` must be a datatype of the protocol like "FP32" or "INT64", not a string
+    outputs = [{ name = "label", datatype = "TEXT" }]
+                                            ^
 
-Mlfile:35:1: `batch` is not yet built
-    batch = true
-    ^
-hint: leave it out; this version of mlmake cannot honour it
-
-Mlfile:36:1: `warmup` is not yet built
-    warmup = "w.json"
-    ^
-hint: leave it out; this version of mlmake cannot honour it
+Mlfile:12:22: `max_rows` must be a whole number from 1 up, not 0
+    batch = { max_rows = 0 }
+                         ^
 """,
     ),
     "several kinds at once in the order of the file": (

@@ -86,7 +86,7 @@ def test_a_classifier_without_probabilities_answers_alone(rows: np.ndarray) -> N
         ),
         (
             lambda fit, rows: [RidgeClassifier().fit(rows, [0, 1] * 20)] * 2,
-            "a: has no predict_proba, so there is nothing to take the mean of",
+            'a: gives labels, of which there is no mean; write aggregate = "vote", or serve models with predict_proba',
         ),
         (lambda fit, rows: [{"no": "model"}], "a: a dict has no predict; save a fitted estimator"),
         (
@@ -102,9 +102,106 @@ def test_misfits_are_named(classifier: Fit, rows: np.ndarray, make: Callable[...
     assert str(misfit.value) == message
 
 
-def test_another_aggregate_is_not_built_yet(classifier: Fit) -> None:
-    with pytest.raises(Misfit, match='aggregate = "vote" is not yet built; use "mean"'):
-        join([member("a", classifier(0))], "vote")
+class Says:
+    """A classifier that gives these labels, whatever it is asked."""
+
+    def __init__(self, *labels: str) -> None:
+        self.labels = np.array(labels)
+        self.classes_ = np.array(["ant", "bee", "cat"])
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        return self.labels
+
+
+def test_votes_are_counted_and_ties_go_to_the_better_rank() -> None:
+    ensemble = join(
+        [
+            member("a", Says("cat", "cat", "bee", "ant")),
+            member("b", Says("ant", "bee", "ant", "bee")),
+            member("c", Says("ant", "bee", "cat", "cat")),
+        ],
+        "vote",
+    )
+    assert ensemble.outputs == ("predict",)
+    assert ensemble.answer(np.zeros((4, 1))).predict.tolist() == ["ant", "bee", "bee", "ant"]
+
+
+def test_votes_of_probabilities_are_those_of_the_most_probable(classifier: Fit, rows: np.ndarray) -> None:
+    fitted = [classifier(seed, ("x", "y", "z")) for seed in (1, 2, 3)]
+    members = [member(name, one) for name, one in zip("abc", fitted, strict=True)]
+    by_label, by_probability = join(members, "vote"), join(members, "vote", "predict_proba")
+    assert by_label.answer(rows).predict.tolist() == by_probability.answer(rows).predict.tolist()
+
+
+def test_the_first_answers_alone_and_all_are_live(classifier: Fit, rows: np.ndarray) -> None:
+    one, two = classifier(1), classifier(2)
+    ensemble = join([member("a", one), member("b", two)], "first")
+    assert [m.instance for m in ensemble.members] == ["a", "b"]
+    assert [m.instance for m in ensemble.answering] == ["a"]
+    np.testing.assert_array_equal(ensemble.answer(rows).probabilities, one.predict_proba(rows))
+
+
+def test_a_method_is_called_by_its_name(classifier: Fit, rows: np.ndarray) -> None:
+    fitted = classifier(1)
+    labels = join([member("a", fitted)], method="predict")
+    assert labels.outputs == ("predict",)
+    assert labels.answer(rows).predict.tolist() == fitted.predict(rows).tolist()
+    np.testing.assert_array_equal(
+        join([member("a", fitted)], method="decision_function").answer(rows).predict, fitted.decision_function(rows)
+    )
+
+
+def largest(told: list[np.ndarray], classes: np.ndarray, instances: list[str]) -> np.ndarray:
+    assert instances == ["a", "b"]
+    assert len(classes) == 3
+    return np.max(told, axis=0)
+
+
+def steepest(told: list[np.ndarray]) -> np.ndarray:
+    return np.array(["x"] * len(told[0]))
+
+
+def lost(told: list[np.ndarray]) -> np.ndarray:
+    return np.zeros((2, 2))
+
+
+def test_the_own_function_joins(classifier: Fit, rows: np.ndarray) -> None:
+    one, two = classifier(1), classifier(2)
+    members = [member("a", one), member("b", two)]
+    ensemble = join(members, f"{__name__}:largest")
+    assert ensemble.outputs == ("predict", "probabilities")
+    expected = np.max([one.predict_proba(rows), two.predict_proba(rows)], axis=0)
+    np.testing.assert_array_equal(ensemble.answer(rows).probabilities, expected)
+    labels = join(members, f"{__name__}:steepest")
+    assert labels.outputs == ("predict",)
+    assert labels.answer(rows).predict.tolist() == ["x"] * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "message"),
+    [
+        (
+            f"{__name__}:lost",
+            f"aggregate {__name__}:lost: gives the shape [2, 2] for one row; give [rows] or [rows, 3]",
+        ),
+        (f"{__name__}:gone", f"aggregate {__name__}:gone: AttributeError: module '{__name__}' has no attribute 'gone'"),
+        ("nowhere:it", "aggregate nowhere:it: ModuleNotFoundError: No module named 'nowhere'"),
+    ],
+)
+def test_an_own_function_that_does_not_do_is_a_misfit(classifier: Fit, aggregate: str, message: str) -> None:
+    with pytest.raises(Misfit) as misfit:
+        join([member("a", classifier(1)), member("b", classifier(2))], aggregate)
+    assert str(misfit.value) == message
+
+
+def test_numbers_have_no_votes(rows: np.ndarray) -> None:
+    with pytest.raises(Misfit, match="a: has no classes to vote for"):
+        join([member("a", LinearRegression().fit(rows, rows[:, 0]))], "vote")
+
+
+def test_an_answer_of_another_length_is_an_error(rows: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"3 rows were asked about, and the answer has the shape \[4\]"):
+        join([member("a", Says("ant", "ant", "ant", "ant"))], method="predict").answer(np.zeros((3, 1)))
 
 
 def test_models_work_alone(rows: np.ndarray) -> None:

@@ -6,10 +6,23 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mlmake.serving.ensemble import Answer, Member, join
-from mlmake.serving.protocol import DATATYPES, BadRequest, Question, describe, read_question, write_answer
+from mlmake.model.release import Tensor
+from mlmake.serving.ensemble import Answer, Member, Misfit, join
+from mlmake.serving.protocol import (
+    DATATYPES,
+    BadRequest,
+    Interface,
+    Question,
+    TooManyRows,
+    describe,
+    interface_of,
+    read_question,
+    write_answer,
+)
 
 BOTH = ("predict", "probabilities")
+TWO = Interface(features=2)
+ANY = Interface()
 
 
 def tensor(**changed: Any) -> dict[str, Any]:
@@ -22,8 +35,8 @@ def body(*tensors: Any, **rest: Any) -> bytes:
 
 
 def test_flat_and_nested_data_are_the_same() -> None:
-    flat = read_question(body(tensor()), 2, BOTH)
-    nested = read_question(body(tensor(data=[[1, 2], [3, 4]])), 2, BOTH)
+    flat = read_question(body(tensor()), TWO)
+    nested = read_question(body(tensor(data=[[1, 2], [3, 4]])), TWO)
     assert flat.rows.tolist() == nested.rows.tolist() == [[1.0, 2.0], [3.0, 4.0]]
     assert flat.outputs == BOTH
     assert flat.id is None
@@ -42,12 +55,12 @@ def test_flat_and_nested_data_are_the_same() -> None:
     ],
 )
 def test_every_datatype_becomes_numbers(datatype: str, data: list[Any], rows: list[list[float]]) -> None:
-    assert read_question(body(tensor(datatype=datatype, data=data)), 2, BOTH).rows.tolist() == rows
+    assert read_question(body(tensor(datatype=datatype, data=data)), TWO).rows.tolist() == rows
 
 
 def test_outputs_id_and_parameters() -> None:
     request = body(tensor(), id="q1", parameters={"x": 1}, outputs=[{"name": "probabilities"}, {"name": "predict"}])
-    question = read_question(request, 2, BOTH)
+    question = read_question(request, TWO)
     assert (question.id, question.outputs) == ("q1", ("probabilities", "predict"))
 
 
@@ -106,20 +119,20 @@ WRONG: list[tuple[bytes, str]] = [
 @pytest.mark.parametrize(("request_body", "message"), WRONG, ids=[message[:60] for _, message in WRONG])
 def test_wrong_requests_name_the_field(request_body: bytes, message: str) -> None:
     with pytest.raises(BadRequest) as wrong:
-        read_question(request_body, 2, BOTH)
+        read_question(request_body, TWO)
     assert str(wrong.value) == message
 
 
-@pytest.mark.parametrize("request_body", [b"", b"{", b"\xff", b'{"inputs": NaN}', b"[" * 5000])
+@pytest.mark.parametrize("request_body", [b"", b"{", b"\xff", b'{"inputs": NaN}', b"[" * 20])
 def test_what_is_no_json_is_said(request_body: bytes) -> None:
     with pytest.raises(BadRequest, match="body: is no JSON: "):
-        read_question(request_body, 2, BOTH)
+        read_question(request_body, TWO)
 
 
 def test_a_model_that_does_not_tell_its_width_takes_any() -> None:
-    assert read_question(body(tensor(shape=[1, 4])), None, BOTH).rows.shape == (1, 4)
+    assert read_question(body(tensor(shape=[1, 4])), ANY).rows.shape == (1, 4)
     with pytest.raises(BadRequest, match=r"inputs\[0\].shape: \[4\] instead of \[rows, features\]"):
-        read_question(body(tensor(shape=[4])), None, BOTH)
+        read_question(body(tensor(shape=[4])), ANY)
 
 
 def test_answers_keep_every_bit(classifier: Callable[..., LogisticRegression], rows: np.ndarray) -> None:
@@ -178,3 +191,68 @@ def test_metadata_tells_what_is_taken_and_given(classifier: Callable[..., Logist
             {"name": "probabilities", "datatype": "FP64", "shape": [-1, 3], "parameters": {"classes": "[0,1,2]"}},
         ],
     }
+
+
+@pytest.mark.parametrize("deep", [b"[" * 5000, b"[" * 33 + b"]" * 33, b'{"a":' * 33 + b"1" + b"}" * 33])
+def test_what_is_nested_too_deep_is_not_read(deep: bytes) -> None:
+    with pytest.raises(BadRequest, match=r"^body: is nested more than 32 deep$"):
+        read_question(deep, TWO)
+
+
+def test_brackets_side_by_side_and_in_strings_are_not_deep() -> None:
+    wide = body(tensor(shape=[100, 2], data=[[1, 2]] * 100), parameters={"x": "[" * 100 + '\\"{' * 100})
+    assert len(read_question(wide, TWO).rows) == 100
+    with pytest.raises(BadRequest, match="inputs: missing"):
+        read_question(b'{"a":' * 32 + b"1" + b"}" * 32, TWO)
+
+
+def test_too_many_rows_are_refused_before_they_are_read() -> None:
+    with pytest.raises(TooManyRows, match=r"^inputs\[0\]\.shape: 65537 rows; send at most 65536 at once$"):
+        read_question(body(tensor(shape=[65537, 2], data=[])), TWO)
+
+
+def test_declared_names_types_and_shapes_are_told_and_asked_for(classifier: Callable[..., LogisticRegression]) -> None:
+    ensemble = join([Member("a", "0" * 32, 1, classifier(0, ("x", "y")))])
+    interface = interface_of(
+        ensemble,
+        [Tensor("pixels", "FP32", (-1, 4))],
+        [Tensor("label"), Tensor("sure", "FP32", (-1, 2))],
+    )
+    told = describe("tagger", "v", ensemble, interface)
+    assert told["inputs"] == [{"name": "pixels", "datatype": "FP32", "shape": [-1, 4]}]
+    assert [(o["name"], o["datatype"], o["shape"]) for o in told["outputs"]] == [
+        ("label", "BYTES", [-1]),
+        ("sure", "FP32", [-1, 2]),
+    ]
+    question = read_question(body(tensor(name="pixels", shape=[1, 4]), outputs=[{"name": "sure"}]), interface)
+    answer = json.loads(
+        write_answer(
+            question,
+            ensemble.answer(question.rows),
+            name="tagger",
+            version="v",
+            models="a:0",
+            ensemble=ensemble,
+            interface=interface,
+        )
+    )
+    (sure,) = answer["outputs"]
+    assert (sure["name"], sure["datatype"], sure["shape"]) == ("sure", "FP32", [1, 2])
+    with pytest.raises(BadRequest, match="no input 'input'; there is 'pixels'"):
+        read_question(body(tensor(shape=[1, 4])), interface)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "message"),
+    [
+        ([Tensor("x", None, (-1, 5))], None, "a: takes rows of 4, `inputs` says 5"),
+        ([Tensor("x", None, (4,))], None, "inputs: x has the shape [4] instead of [-1, features]"),
+        (None, [Tensor("a"), Tensor("b"), Tensor("c")], "outputs: 3 declared, the models give predict, probabilities"),
+    ],
+)
+def test_what_is_declared_and_is_not_so_is_a_misfit(
+    classifier: Callable[..., LogisticRegression], inputs: Any, outputs: Any, message: str
+) -> None:
+    with pytest.raises(Misfit) as misfit:
+        interface_of(join([Member("a", "0" * 32, 1, classifier())]), inputs, outputs)
+    assert str(misfit.value) == message
