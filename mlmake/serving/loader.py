@@ -172,8 +172,7 @@ def open_model(model: ReleasedModel, fetched: Fetched, loader: str | None) -> An
         package = (error.name or "").partition(".")[0]
         if package in EXTRAS:
             raise Refused(
-                f"{model.instance}: {model.path} wants the package {package}: "
-                f"pip install 'mlmake[{EXTRAS[package]}]'"
+                f"{model.instance}: {model.path} wants the package {package}: pip install 'mlmake[{EXTRAS[package]}]'"
             ) from error
         raise Refused(unopened(model, error)) from error
     except BaseException as error:
