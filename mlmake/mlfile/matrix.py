@@ -188,9 +188,11 @@ def _listed(
     if isinstance(listed, list):
         return listed
     if not isinstance(listed, Mapping) or set(listed) != {"param"} or not isinstance(listed["param"], str):
-        problems.append(
-            Problem(where, "the values of a matrix key are an array", '["a", "b"], or { param = "name of an array" }')
-        )
+        hint = 'write ["a", "b"], { param = "folds" }, { glob = "data/*" } or { from = ":split" }'
+        word = next(iter(listed), None) if isinstance(listed, Mapping) else None
+        if word is not None and (meant := closest(word, ("param", *LOOKED))):
+            hint = f"did you mean {meant}?"
+        problems.append(Problem(where, "the values of a matrix key are an array", hint))
         return None
     name = listed["param"]
     try:

@@ -346,7 +346,7 @@ hint: strings, numbers, booleans, or tables with a name
 Mlfile:8:6: a table among the values of a matrix needs a name
 hint: { name = "small", … } is shown as small in the names of instances
 Mlfile:9:5: the values of a matrix key are an array
-hint: ["a", "b"], or { param = "name of an array" }
+hint: did you mean param?
 Mlfile:10:15: the parameter text gives no list
 hint: an array, or a count n for the values 0 to n-1
 Mlfile:12:19: ok has no value "r"

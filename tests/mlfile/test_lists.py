@@ -405,3 +405,8 @@ def test_only_what_an_instance_itself_writes_may_wait_for_a_list():
     )
     assert graph.actions["t@f=data/a.csv,place=n"].upstream == ()
     assert graph.actions["t@f=data/a.csv,place=m"].upstream == ("train@shard=?",)
+
+
+def test_of_a_misspelled_list_the_word_is_guessed():
+    _, said = attempt(SPLIT + '[target.t]\nrun = "x"\noutputs = ["o/{f}"]\nmatrix = { f = { frm = ":split" } }\n')
+    assert said.endswith("hint: did you mean from?\n")
