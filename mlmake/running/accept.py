@@ -12,7 +12,7 @@ from mlmake.model.plan import Request
 from mlmake.model.reason import Code, Reason
 from mlmake.model.trace import Product, Trace
 from mlmake.planning.evidence import Evidence, Settled, gather, present_baseline
-from mlmake.planning.judge import decide
+from mlmake.planning.judge import Unjudgeable, decide
 from mlmake.planning.lists import doubts
 from mlmake.planning.plan import outlook
 from mlmake.ports import Clock, ContentStore, Installed, Sources, TraceStore, Workspace
@@ -94,7 +94,11 @@ def accept(
             continue
         evidence = gather(action, graph, request=request, snapshot=snapshot, settled=settled)
         if name not in request.actions:
-            decision = decide(evidence)
+            try:
+                decision = decide(evidence)
+            except Unjudgeable as why:
+                problems.append(mishaps.not_accepted(name, str(why)))
+                continue
             if decision.verb not in (Verb.SKIP, Verb.MAYBE):
                 # Of what may run only because others do, nothing is to be said.
                 stale.setdefault(action.target, []).append(decision)
