@@ -461,13 +461,19 @@ MUTATIONS: Sequence[Mutation] = (
         "    if old == 0:\n        return False",
         RULES,
     ),
-    Mutation("a sign does not matter", SIGNIFICANT, "if new == 0 or (old < 0) != (new < 0):", "if new == 0:", RULES),
+    Mutation(
+        "a sign does not matter",
+        SIGNIFICANT,
+        "if new == 0 or (old < 0) != (new < 0):",
+        "if new == 0:",
+        MEMO_CASE + "a_sign_counts_under_a_factor",
+    ),
     Mutation(
         "NaN is never what it was",
         SIGNIFICANT,
         "return old == new or (math.isnan(old) and math.isnan(new))",
         "return old == new",
-        RULES,
+        MEMO_CASE + "not_a_number_is_what_it_was",
     ),
     Mutation(
         "enough holds for an incomplete set",

@@ -305,3 +305,25 @@ def test_exactly_judged_a_source_counts_by_content_whatever_its_probe_and_window
     assert not world.build().ran
     told = world.build(exact=True)
     assert told.ran == {"a"} and told.ended["a"].reasons[0].code is Code.SOURCE_CHANGED
+
+
+def test_a_sign_counts_under_a_factor() -> None:
+    world = World((Step(name="a", rules=replace(PROBED, significant=Tolerance(Scale.FACTOR, Decimal(2)))),))
+    world.build()
+    world.edit(FEED, 110)
+    assert not world.build().ran
+    world.edit(FEED, -110)
+    assert world.build().ran == {"a"}
+
+
+def test_not_a_number_is_what_it_was() -> None:
+    """And so is a measure that is missing on both sides."""
+    for number in (3, 9):
+        world = World((Step(name="a", rules=replace(PROBED, probe="any")),))
+        world.edit(FEED, number)
+        world.build()
+        assert codes_of(world) == [Code.REVALIDATED], world.say("a")
+
+
+def codes_of(world: World) -> list[Code]:
+    return [reason.code for reason in world.build().ended["a"].reasons]
