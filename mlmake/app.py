@@ -37,7 +37,7 @@ from mlmake.host.sources import ProjectSources
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
 from mlmake.model.decision import Decision
-from mlmake.model.digest import Digest
+from mlmake.model.digest import Digest, ObjectName
 from mlmake.model.event import GOOD, Event, Hashing, RunFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph, Group, Leaf, Made, Part, Select
 from mlmake.model.plan import Plan, Request
@@ -77,6 +77,7 @@ from mlmake.stores.ignore import ignore_itself
 from mlmake.stores.lmdb import LmdbState, open_state
 from mlmake.stores.memory import MemoryState
 from mlmake.stores.past import PastRuns, asked_from, given_past
+from mlmake.stores.sharing import NEVER, Pin
 from mlmake.upkeep import Upkeep
 from mlmake.views.jsonl import encoded, speakable
 
@@ -107,6 +108,8 @@ class App:
         self._recorded = Recorded(lambda: self.state, lambda: self.workspace, store=self.store)
         self.graph = with_lists(reading, self._recorded)
         self._decided = tuple[Decision, ...]()
+        self._serving: Pin | None = None
+        self._held: dict[str, list[ObjectName]] = {}
 
     @classmethod
     def open(cls, choices: Choices) -> "App":
@@ -613,8 +616,21 @@ class App:
             self.counts.flush()
         self.workspace.flush_stamps()
 
+    def hold(self, release: Release) -> None:
+        """What is served stays in the store as long as this process serves it, wherever the Mlfile goes on to."""
+        if self._serving is None:
+            self._serving = self.upkeep.pin(NEVER)
+        named: list[ObjectName] = []
+        for model in release.models:
+            path, trace = os.path.relpath(model.path, self.root), self.state.latest(model.instance)
+            named += (p.object for p in trace.outputs if p.object and p.path.rstrip("/") == path) if trace else ()
+        self._held[release.serve] = named
+        self._serving.hold(name for names in self._held.values() for name in names)
+
     def close(self) -> None:
         """Give back what was opened."""
+        if self._serving is not None:
+            self._serving.close()
         if "workspace" in self.__dict__:
             self._remember_looks()
         if "state" in self.__dict__:

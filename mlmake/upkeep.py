@@ -53,9 +53,9 @@ class Upkeep:
         self.sharers = Sharers(store_folder, owner=owner, root=root, state_dir=state_dir)
         self.notes: list[str] = []
 
-    def pin(self, now: float) -> Pin:
-        """Hold what is used of the store from now on."""
-        return Pin(self.store.folder, owner=self.sharers.owner, now=now)
+    def pin(self, begins: float) -> Pin:
+        """Hold what is used of the store from then on, in seconds since the epoch."""
+        return Pin(self.store.folder, owner=self.sharers.owner, now=begins)
 
     def begin(self, state: LmdbState | MemoryState) -> None:
         """A build begins: the project and its Mlfile are known from now on. Raises StateTrouble."""

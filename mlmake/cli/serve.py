@@ -152,6 +152,7 @@ class Live:
         if release is None or release == self._last.get(name):
             return
         self._last[name] = release
+        self._app.hold(release)
         loading = self._server.release(release)
         # Told before it counts as done: who waits for it finds it told.
         loading.add_done_callback(lambda done: self._tell_swap(name, done))

@@ -17,7 +17,10 @@ from mlmake.stores.records import BLOCK
 from mlmake.stores.rows import Known, Remembered, hour_of, lru_key, objects_of
 from mlmake.stores.sharing import Held, Sharer, Sharers
 
-BATCH = 1_000
+BATCH = 10_000
+"""Results that are looked at together: those of one run share a file of plain records, which is written anew once."""
+
+TOGETHER = 1_000
 """Results a transaction."""
 
 SMALL_BATCH = 50
@@ -346,13 +349,15 @@ class Collector:
             return frozenset()
         traces = [entry.trace for entry in doomed if entry.trace is not None]
         report.records += self.store.records.drop(traces)
-        gone = frozenset(entry.place for entry in self.state.collect(doomed, known))
+        gone: set[bytes] = set()
+        for start in range(0, len(doomed), TOGETHER):
+            gone.update(entry.place for entry in self.state.collect(doomed[start : start + TOGETHER], known))
         for entry in doomed:
             if entry.place not in gone and entry.trace is not None:
                 # It was hit meanwhile.
                 self.store.remember(entry.trace)
         self.store.records.write()
-        return gone
+        return frozenset(gone)
 
     # Objects
 

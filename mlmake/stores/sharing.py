@@ -17,6 +17,9 @@ from mlmake.model.digest import ObjectName
 HOME = "home"
 """The name of the project whose folder of records and state the store lies in."""
 
+NEVER = 2.0**40
+"""The beginning (seconds since the epoch) of a pin that holds named objects only."""
+
 _DAY = 86_400.0
 """Seconds."""
 

@@ -18,7 +18,7 @@ from mlmake.stores.collecting import DAY, Busy, Collector
 from mlmake.stores.content import FolderStore
 from mlmake.stores.lmdb import open_state
 from mlmake.stores.rows import HOUR, Known, short
-from mlmake.stores.sharing import Pin, Sharers, owner_name
+from mlmake.stores.sharing import NEVER, Pin, Sharers, owner_name
 
 NOW = 1_000 * HOUR
 ALL = Policy(unused_for=0.0)
@@ -141,7 +141,7 @@ def test_objects_that_a_running_build_has_touched_stay(place):
 
 def test_what_a_server_holds_stays_and_goes_once_it_has_ended(place):
     trace = place.make(1)
-    pin = Pin(place.store.folder, owner=place.owner, now=time.time())
+    pin = Pin(place.store.folder, owner=place.owner, now=NEVER)
     pin.hold([trace.outputs[0].object])
     assert place.collector().run(ALL, Known()).results == 0
     pin.hold([])
