@@ -23,7 +23,7 @@ BATCH = 10_000
 TOGETHER = 1_000
 """Results a transaction."""
 
-SMALL_BATCH = 50
+SMALL_BATCH = 20
 """The same where somebody waits."""
 
 DAY = 86_400.0
