@@ -20,7 +20,7 @@ from mlmake.stores.rehash import Verified, verify
 from mlmake.stores.rows import HOUR, Known, short
 from mlmake.stores.sharing import HOME, Pin, Sharer, Sharers, owner_name
 
-SLICE = 0.03
+SLICE = 0.02
 """Seconds that a build may go on collecting after its end: with what a step of it may take more, under 0.1."""
 
 _MLFILES = b"mlfiles"
