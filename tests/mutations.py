@@ -523,7 +523,7 @@ MUTATIONS: Sequence[Mutation] = (
         JUDGE,
         "if not source_moved and not evidence.lifted and any(fresh(evidence, older)):",
         "if not evidence.lifted and any(fresh(evidence, older)):",
-        RULES,
+        MEMO_CASE + "no_window_puts_back_an_older_result_once_the_source_is_known_to_have_moved",
     ),
     Mutation(
         "nothing expires",

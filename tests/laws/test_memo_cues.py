@@ -289,6 +289,18 @@ def test_a_tolerance_never_picks_an_older_result() -> None:
     assert world.build().ran == {"a"}
 
 
+def test_no_window_puts_back_an_older_result_once_the_source_is_known_to_have_moved() -> None:
+    """The clock went back and forth, so that of two results the older one is the younger."""
+    world = World((Step(name="a", divisor=1, rules=CONTENT_WINDOW),))
+    world.clock.still = True
+    world.build()
+    begin = world.clock.wall
+    for value, wall in ((101, begin - 500), (102, begin + 50)):
+        world.edit(FEED, value)
+        world.clock.wall = wall
+        assert world.build().ran == {"a"}
+
+
 @pytest.mark.parametrize("rules", [CLOCK, LIMIT, Rules(feed=FEED, declared=False, probe="count")])
 def test_exactly_judged_a_clock_or_a_probe_of_nothing_runs(rules: Rules) -> None:
     world = World((Step(name="a", rules=rules),))
