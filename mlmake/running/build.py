@@ -164,7 +164,9 @@ class Build:
                     yield from self._judge(name)
             yield from self._start()
             yield from self._gather_some()
-            if not self.busy and not self.pauses and not board.ready:
+            if board.ready:
+                continue
+            if not self.busy and not self.pauses:
                 break
             yield from self._hear(self.crew.get(self._patience()))
             yield from self.ledger.commit(only_due=True)
@@ -294,8 +296,16 @@ class Build:
             yield from self._finish(action.id, Outcome.BLOCKED, detail=mishaps.empty_list())
             yield from self._block(action.id)
             return
+        if self.options.frozen and not any(self._failed(b) for b in action.branches):
+            yield from self._finish(action.id, Outcome.BLOCKED, detail=mishaps.refused())
+            yield from self._block(action.id)
+            return
         detail = mishaps.too_few(there, needed(action, self.graph), self.board.bad_needs(action.id))
         yield from self._fail(action.id, Outcome.FAILED, detail)
+
+    def _failed(self, name: str) -> bool:
+        """Whether it ended badly by itself."""
+        return self.board[name].outcome not in (Outcome.BLOCKED, *GOOD)
 
     def _completed(self, action: Action, evidence: Evidence, decision: Decision) -> Decision:
         """What was made before all branches had ended turned out to be made from all that there is."""

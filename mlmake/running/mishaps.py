@@ -269,7 +269,7 @@ def too_few(there: int, needed: int, bad: Sequence[str]) -> str:
 
 def partial(there: int, every: int, carried: int) -> str:
     """A fan-in is done with a set that is not all of its branches as they are to be."""
-    earlier = f", {carried} of them as they were before" if carried else ""
+    earlier = f", {carried} of them not final" if carried else ""
     return f"made from {there} of {every} branches{earlier}"
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-PATIENCE = 30.0
+PATIENCE = 15.0
 """Seconds after which a build that says nothing is taken for stuck."""
 
 
@@ -32,15 +32,30 @@ class Gated:
 
     def __exit__(self, kind, error, at):
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
+            # Its steps go with it; a second signal kills what does not.
+            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGTERM)
+                self._process.wait()
         self._process.stdout.close()
 
     def open(self, name, word="go"):
         """Let the step that waits at a gate go on; waits until it has come there."""
         gate(self.root, name)
-        with open(self.root / "gates" / name, "w") as fifo:
-            fifo.write(f"{word}\n")
+        before = signal.signal(signal.SIGALRM, self._stuck)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        try:
+            with open(self.root / "gates" / name, "w") as fifo:
+                fifo.write(f"{word}\n")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    def _stuck(self, number, frame):
+        raise AssertionError(f"no step came to the gate: {self.said}")
 
     def until(self, wanted):
         """Read what the build says until an event fits; gives that event."""
