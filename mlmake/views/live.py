@@ -10,7 +10,7 @@ from rich.text import Text
 from mlmake.model.event import Event
 from mlmake.model.units import show_bytes, show_seconds
 from mlmake.views.plain import Plain, shown_metrics
-from mlmake.views.screen import Screen, columns, cut, printable
+from mlmake.views.screen import Screen, columns, cut, cut_inside, printable
 from mlmake.views.status import Running, Status, fold
 
 BAR = 12
@@ -78,7 +78,7 @@ def rows(status: Status, screen: Screen, now: float, width: int, height: int) ->
 
 def _row(step: Running, screen: Screen, now: float, width: int, name_room: int) -> str:
     dots = screen.mark("…", "~")
-    name = cut(printable(step.instance), name_room, ellipsis=dots)
+    name = cut_inside(printable(step.instance), name_room, ellipsis=dots)
     mark = screen.mark("▸", ">")
     head = f"{mark} {name}{' ' * (name_room - columns(name))}  "
     elapsed = max(0.0, now - step.since)

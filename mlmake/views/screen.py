@@ -96,6 +96,15 @@ def cut(text: str, width: int, *, ellipsis: str = "…") -> str:
     return "".join(kept) + ellipsis if width > 0 else ""
 
 
+def cut_inside(text: str, width: int, *, ellipsis: str = "…") -> str:
+    """At most `width` columns, with both ends: instances of one target differ where they end."""
+    if columns(text) <= width or width <= len(ellipsis):
+        return cut(text, width, ellipsis=ellipsis)
+    head = cut(text, (width - len(ellipsis)) // 2, ellipsis="")
+    tail = cut(text[::-1], width - len(ellipsis) - columns(head), ellipsis="")[::-1]
+    return head + ellipsis + tail
+
+
 def wrapped(text: str, width: int | None, *, lead: int = 0) -> list[str]:
     """The text in lines that fit beside `lead` columns, broken between words only; one line without a width."""
     if width is None:

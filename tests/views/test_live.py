@@ -76,3 +76,13 @@ def test_what_is_cut_has_no_symbol_the_stream_lacks():
         status = fold(status, TargetStarted(0, "train", f"train@shard={'n' * 60}-{number:03}", (), 1))
     status = fold(status, Hashing(0, "a/very/long/path/" * 9, 1, 2))
     assert all(row.isascii() for row in rows(status, Screen(symbols=False), 3.0, 60, 10))
+
+
+def test_names_that_are_cut_still_differ():
+    status = Status()
+    for number in (10, 11):
+        name = f"train@part=build/parts/a-rather-long-name-of-a-part-{number}.txt"
+        status = fold(status, TargetStarted(0.0, "train", name, (), 1))
+    first, second, _ = rows(status, Screen(), 1.0, 80, 24)
+    assert first != second
+    assert first.startswith("▸ train@part=build/pa…ame-of-a-part-10.txt  ")

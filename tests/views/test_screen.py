@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from mlmake.views.screen import columns, cut, encodes, printable, screen_for, spelled, wrapped
+from mlmake.views.screen import columns, cut, cut_inside, encodes, printable, screen_for, spelled, wrapped
 
 
 class Stream(io.StringIO):
@@ -67,6 +67,17 @@ def test_columns_and_cuts_count_wide_characters_twice():
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "ab…"
     assert cut("abcd", 0) == ""
+
+
+def test_a_cut_inside_keeps_both_ends():
+    for text, width, shown in [
+        ("train@part=a/1", 9, "trai…=a/1"),
+        ("train@part=a/1", 14, "train@part=a/1"),
+        ("漢字漢字", 5, "漢…字"),
+        ("abcd", 1, "…"),
+        ("abcd", 0, ""),
+    ]:
+        assert cut_inside(text, width) == shown
 
 
 def test_wrapping_breaks_between_words_and_counts_wide_characters_twice():
