@@ -47,6 +47,9 @@ UPSTREAM = "test_accept.py::test_nothing_is_accepted_upon_what_is_not_up_to_date
 NEW_ITEMS = "test_laws_of_lists.py::test_new_and_changed_items_alone_run_and_what_vanished_goes"
 LIST_CHANGES = "test_laws_of_lists.py::test_a_plan_promises_nothing_of_a_set_that_may_change"
 LIST_BRACKET = "test_laws_of_lists.py::test_law_4_bracket_with_lists"
+SYNCHRONY = "test_async.py::test_law_6_synchrony"
+GROWTH = "test_async.py::test_laws_7_and_8_growth"
+CARRIED = "test_async.py::test_law_7_carry"
 CASE = "test_scripted_cases.py::test_"
 RULES = "test_rules.py::test_every_decision_is_the_rulebooks"
 SITUATION = "test_memo_cues.py::test_a_situation"
@@ -57,6 +60,7 @@ MEMO = "test_memo.py::test_law_"
 JUDGE, CONTENT = "planning/judge.py", "planning/rebuild/content.py"
 STRUCTURE, EVIDENCE = "planning/rebuild/structure.py", "planning/evidence.py"
 LISTS = "planning/lists.py"
+BRANCHES = "planning/branches.py"
 PLAN, SCHEDULE, SELECTION = "planning/plan.py", "planning/schedule.py", "planning/selection.py"
 BOARD, BUILD, LEDGER, ATTEMPT = "running/board.py", "running/build.py", "running/ledger.py", "running/attempt.py"
 AGE, SOURCE, SIGNIFICANT = (f"planning/rebuild/{cue}.py" for cue in ("age", "source", "significance"))
@@ -630,6 +634,56 @@ MUTATIONS: Sequence[Mutation] = (
         "            if standing.state in (State.WAITING, State.DORMANT, State.READY):",
         "            if not standing.unmet and standing.state in (State.WAITING, State.DORMANT, State.READY):",
         NEW_ITEMS,
+    ),
+    Mutation(
+        "a fan-in takes a set with nothing new in it",
+        BRANCHES,
+        "    return any((path, version) not in before for path, version in evidence.inputs if path in own)",
+        "    return True",
+        GROWTH,
+    ),
+    Mutation("one branch is enough for any count", BRANCHES, "        return wait\n", "        return 1\n", SYNCHRONY),
+    Mutation(
+        "a fan-in forgets who is left out",
+        BRANCHES,
+        "    inputs = tuple(_without(declared, left_out) if declared.many else declared for declared in action.inputs)",
+        "    inputs = action.inputs",
+        SYNCHRONY,
+    ),
+    Mutation(
+        "a result of some branches passes for one of all",
+        BUILD,
+        "        whole = not part and len(evidence.action.branches) == len(action.branches)",
+        "        whole = True",
+        SYNCHRONY,
+    ),
+    Mutation(
+        "what turns out to be made from all is not noted",
+        BUILD,
+        "        if decision.result is None or len(evidence.action.branches) < len(action.branches):",
+        "        if True:",
+        SYNCHRONY,
+    ),
+    Mutation(
+        "a failed branch stops the others",
+        BUILD,
+        "        return bool(behind) and all(",
+        "        return not behind and all(",
+        SYNCHRONY,
+    ),
+    Mutation(
+        "the first set is the last",
+        BUILD,
+        "        if part:\n            self.board.end_part(name, Outcome.RAN)",
+        "        if part:\n            self._settle(name, Outcome.RAN, _settled(trace))",
+        SYNCHRONY,
+    ),
+    Mutation(
+        "earlier results count for nothing",
+        BUILD,
+        "            if standing.rounds or action.policy.carry:",
+        "            if standing.rounds:",
+        CARRIED,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from events_of_a_run import EVENTS
 
-from mlmake.model.event import Outcome, RunFinished, TargetsListed
+from mlmake.model.event import Outcome, RunFinished, TargetFinished, TargetsListed, TargetStarted, Warned
 from mlmake.views.status import Status, fold
 
 
@@ -60,3 +60,25 @@ def test_a_list_that_is_known_raises_the_total():
     status = fold(until("RunStarted"), TargetsListed(101.0, "train", 9, {"train@k=new": 3.0}))
     assert status.total == 9
     assert status.expected == {"train@k=new": 3.0}
+
+
+def ended(outcome, *, complete):
+    return TargetFinished(1.0, "best", "best", outcome, (), 0.1, {}, 0, complete=complete)
+
+
+def test_an_instance_is_counted_once_whatever_results_it_has_in_between():
+    status = Status(total=1)
+    for event, counts in (
+        (ended(Outcome.RESTORED, complete=False), {Outcome.RESTORED: 1}),
+        (ended(Outcome.RAN, complete=False), {Outcome.RESTORED: 0, Outcome.RAN: 1}),
+        (ended(Outcome.SKIPPED, complete=True), {Outcome.RESTORED: 0, Outcome.RAN: 1}),
+    ):
+        status = fold(status, event)
+        assert (status.counts, status.done) == (counts, 1)
+    assert fold(status, ended(Outcome.FAILED, complete=True)).counts[Outcome.FAILED] == 1
+
+
+def test_a_step_that_failed_on_some_branches_runs_no_more():
+    status = fold(Status(), TargetStarted(1.0, "best", "best", (), 1, None))
+    assert fold(status, Warned(2.0, "best", "slow")).running
+    assert not fold(status, Warned(2.0, "best", "it is tried again", ended=True)).running
