@@ -79,8 +79,10 @@ def sentence(reason: Reason) -> str:
             left = f", {show_seconds(new)} left" if _is_number(new) else ""
             return f"fresh{left}"
         case Code.REVALIDATED:
-            if not subject or _same(old, new):
-                return "revalidated: " + (f"{subject} of the source" if subject else "the source") + " is what it was"
+            if not subject:
+                return "revalidated: the source is what it was"
+            if _same(old, new):
+                return f"revalidated: {subject} of the source is what it was: {_value(new)}"
             return f"revalidated: {subject} {_value(old)} → {_value(new)} is not significant" + _noted(reason)
         case Code.ENOUGH:
             return f"good enough: {subject or 'its metrics'}" + _noted(reason)

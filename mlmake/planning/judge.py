@@ -8,7 +8,7 @@ from mlmake.model.digest import Digest
 from mlmake.model.reason import Code, Reason
 from mlmake.model.trace import Trace, inputs_key
 from mlmake.planning.evidence import Evidence
-from mlmake.planning.rebuild.age import expired, fresh, last_confirmed, next_due, stale, untimed
+from mlmake.planning.rebuild.age import cover_ends, expired, fresh, last_confirmed, next_due, stale, untimed
 from mlmake.planning.rebuild.content import Comparison, compare, spoiled
 from mlmake.planning.rebuild.enough import enough, excusable
 from mlmake.planning.rebuild.source import Verdict, Word, ask
@@ -77,7 +77,10 @@ def _cover(evidence: Evidence, last: Trace, verdict: Verdict) -> Decision:
     """The validator fails: the last result stands in for a new one as long as it may. Raises Unjudgeable."""
     if (reason := covered(evidence, last)) is None:
         raise Unjudgeable(verdict.error)
-    return _keep_or_mend(evidence, last, (replace(reason, note=verdict.error),))
+    decision = _keep_or_mend(evidence, last, (replace(reason, note=verdict.error),))
+    if decision.verb not in (Verb.SKIP, Verb.RESTORE) or (ends := cover_ends(evidence, last)) is None:
+        return decision
+    return replace(decision, due=ends if decision.due is None else min(decision.due, ends))
 
 
 def covered(evidence: Evidence, last: Trace) -> Reason | None:

@@ -50,6 +50,8 @@ def state_of(decision: Decision, failure: Failure | None) -> State:
     """One word for a decision, and for how the last attempt ended."""
     codes = {reason.code for reason in decision.reasons}
     if decision.verb is Verb.SKIP:
+        if Code.STALE_IF_ERROR in codes:
+            return State.STALE
         return State.FRESH if Code.FRESH in codes else State.UP_TO_DATE
     if failure is not None:
         return State.FAILED
@@ -182,9 +184,11 @@ def plan_summary(plan: Plan) -> str:
     """How much would run, be restored or perhaps run, and how long the runs took last time, one after another."""
     run, restore = plan.count(Verb.RUN), plan.count(Verb.RESTORE)
     maybe, skip = plan.count(Verb.MAYBE), plan.count(Verb.SKIP)
-    if not run + restore + maybe:
+    unjudged = len(plan.troubles)
+    if not run + restore + maybe + unjudged:
         return f"nothing to do: {skip} up to date"
-    counts = ((run, "to run"), (restore, "to restore"), (maybe, "may run"), (skip, "up to date"))
+    kinds = ((run, "to run"), (restore, "to restore"), (maybe, "may run"), (unjudged, "cannot be judged"))
+    counts = (*kinds, (skip, "up to date"))
     told = ", ".join(f"{count} {word}" for count, word in counts if count)
     known = [plan.expected[n] for n, d in plan.decisions.items() if d.verb is Verb.RUN and n in plan.expected]
     if not run or not known:

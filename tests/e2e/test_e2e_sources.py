@@ -131,6 +131,28 @@ def test_stale_if_error_covers_for_a_probe_that_fails(project):
     assert project.build().skipped == {"ingest"}
 
 
+def test_what_is_covered_for_is_stale_and_due_when_the_cover_ends(project):
+    project.mlfile(TOLD.replace("[target.ingest]", '[target.ingest]\n    stale_if_error = "1d"\n    max_age = "30d"'))
+    project.write("told", "5")
+    project.build()
+    ended = project("status", "--json").document["next_due"] - 30 * 86_400
+    project.write("fail", "")
+    (target,) = (status := project("status", "--json").document)["targets"]
+    assert (target["decision"], target["state"], target["reasons"][0]["code"]) == ("skip", "stale", "stale-if-error")
+    assert status["next_due"] == pytest.approx(ended + 86_400)
+    assert "○ stale  ingest  kept although refreshing it failed" in project("status").out
+
+
+def test_plan_shows_what_probes_tell_and_which_tell_nothing(project):
+    project.mlfile(TOLD)
+    project.write("told", "5")
+    project.build()
+    assert "ingest  revalidated: probe of the source is what it was: 5\n" in project("plan", "--all").out
+    project.write("fail", "")
+    said = project("plan")
+    assert (said.code, said.out) == (1, "1 cannot be judged\n")
+
+
 def test_a_build_asks_probes_side_by_side(project):
     project.mlfile("""
         [target.t]

@@ -37,7 +37,7 @@ SENTENCES = [
     (Reason(Code.ALWAYS), "runs whenever it is asked for"),
     (Reason(Code.FRESH, "", None, 90), "fresh, 1 min 30 s left"),
     (Reason(Code.REVALIDATED), "revalidated: the source is what it was"),
-    (Reason(Code.REVALIDATED, "records", 100, 100), "revalidated: records of the source is what it was"),
+    (Reason(Code.REVALIDATED, "records", 100, 100), "revalidated: records of the source is what it was: 100"),
     (
         Reason(Code.REVALIDATED, "records", 100, 104, "significant from 10 %"),
         "revalidated: records 100 → 104 is not significant (significant from 10 %)",

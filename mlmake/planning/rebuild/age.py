@@ -52,6 +52,12 @@ def next_due(evidence: Evidence, trace: Trace) -> float | None:
     return min(dues, default=None)
 
 
+def cover_ends(evidence: Evidence, trace: Trace) -> float | None:
+    """When a result is too old to stand in for a refresh that fails; None if it never may."""
+    limit = evidence.validity.stale_if_error
+    return None if limit is None else last_confirmed(evidence, trace) + limit
+
+
 def untimed(evidence: Evidence, trace: Trace) -> Iterator[Reason]:
     """Where no clock is trusted: nothing but a clock, or a probe of nothing that can be compared, speaks for it."""
     validity = evidence.validity
