@@ -102,6 +102,8 @@ class App:
         self.command = " ".join(("mlmake", *sys.argv[1:]))
         self.idle: RunFinished | None = None
         self._building = False
+        self._crew: ThreadCrew | None = None
+        self._signal: int | None = None
         self._debugged: ForegroundExecutor | None = None
         self._asked: tuple[tuple[Graph, tuple[str, ...]], bytes] | None = None
         self._words, self._order, self._former = tuple[str, ...](), tuple[str, ...](), dict[str, str]()
@@ -317,6 +319,9 @@ class App:
         offer = read_offer(os.environ)
         most = self.choices.jobs or max(int(self.graph.project.totals.cpus), offer.jobs or 1 if offer else 1)
         crew = ThreadCrew(size=2 * most + 2)
+        self._crew = crew
+        if self._signal is not None:
+            crew.post(Interrupted(self._signal))
         with closing(crew), interrupts(crew, spared=self._is_for_step) if signals else nullcontext():
             if not lock.acquire(self.command, wait=self.tell_waiting, stop=crew.has_messages):
                 message = crew.get(0)
@@ -330,6 +335,12 @@ class App:
                         ended = isinstance(event, RunFinished) and event.outcome != "interrupted"
                 if ended:
                     self.upkeep.go_on(self.state, self.graph)
+
+    def interrupt(self, number: int) -> None:
+        """Who took the handlers has got this signal: it ends a build without handlers of its own, now or to come."""
+        self._signal = number
+        if self._crew is not None:
+            self._crew.post(Interrupted(number))
 
     def _share_places(self, crew: ThreadCrew) -> Places:
         """What decides with us how much runs at once."""

@@ -91,6 +91,7 @@ def build_and_serve(
         also=lambda event: server.tell(line(event), first=isinstance(event, RunStarted)),
     )
     with audience:
+        signals.forward(app.interrupt)
         live = Live(app, server, names, tell=audience.take)
         live.take_all()
         live.settle(signals)
@@ -111,7 +112,8 @@ def build_and_serve(
 def follow(app: "App", words: Sequence[str], audience: Audience, live: "Live") -> int:
     """Build, tell it and let go live what comes of it; gives the exit code of the build."""
     end: RunFinished | None = None
-    with closing(app.build(words)) as events:
+    # A signal that comes between the last event and the end of the build would be lost among its messages.
+    with closing(app.build(words, signals=False)) as events:
         for event in events:
             audience.take(event)
             live.take(event)
@@ -176,11 +178,21 @@ class Signals:
     def __init__(self) -> None:
         self._flag = Flag()
         self._number = 0
-        self._former = {number: signal.signal(number, self._come) for number in SIGNALS}
+        self._hear: Callable[[int], None] = lambda number: None
+        # What `nohup` has the process ignore stays ignored.
+        kept = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+        self._former = {number: signal.signal(number, self._come) for number in kept}
 
     def _come(self, number: int, frame: FrameType | None) -> None:
         self._number = self._number or number
         self._flag.set()
+        self._hear(number)
+
+    def forward(self, hear: Callable[[int], None]) -> None:
+        """Tell each that comes from now on, and the one that has come."""
+        self._hear = hear
+        if self.came:
+            hear(self._number)
 
     @property
     def came(self) -> bool:

@@ -436,3 +436,24 @@ def test_events_of_a_build_and_what_goes_live_are_one_vocabulary(coins):
     changed = [e for e in told if e["event"] == "models-changed"]
     assert {e["serve"] for e in changed} == {"coin"}
     assert all(m.keys() == {"instance", "digest", "rank"} for e in changed for m in e["live"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_build_and_then_the_service(coins, serve, gates, number):
+    gates.close(0, 1, 2)
+    service = serve()
+    for training in range(3):
+        gates.reach(training)
+    code, _, err = service.stop(number)
+    assert code == 128 + number
+    assert "interrupted: 4 cancelled in " in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_signal_right_behind_the_last_event_is_not_lost(coins, serve, turn):
+    if turn:
+        coins.build()
+    service = serve()
+    service.wait_for_the_end()
+    assert service.stop()[0] == 128 + signal.SIGTERM
