@@ -242,6 +242,9 @@ class Sources(Protocol):
         May take as long as a probe may. Never raises for what the source or the probe does: the observation says it.
         """
 
+    def content(self, action: Action) -> Digest | None:
+        """What the source holds, without asking the probe; None where that cannot be told, and for a server."""
+
     def cancel(self) -> None:
         """End what is being asked, and answer nothing from now on. Any thread may ask."""
 

@@ -62,6 +62,19 @@ class ProjectSources:
             return Observation(error=_unreadable(error))
         return Observation(digest, measures)
 
+    def content(self, action: Action) -> Digest | None:
+        """See `Sources.content`."""
+        source = action.policy.validity.source
+        # A server would have to be waited for, though its probe is all that was asked for.
+        if source is None or any(isinstance(item, Remote) for item in source.items):
+            return None
+        try:
+            self._go_on()
+            return content_digest(list_source(action, source, self._workspace), self._workspace, self._go_on)
+        except (NotTold, NotThere, OSError):
+            # Its probe has answered, so this is no failure: an exact build will find nothing to compare with.
+            return None
+
     def cancel(self) -> None:
         """See `Sources.cancel`."""
         self._over.set()

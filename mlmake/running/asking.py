@@ -1,6 +1,7 @@
 """What validators said in one build, and how they are asked beside its loop; it does not know what follows from it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from mlmake.model.graph import Action
 from mlmake.model.observation import Observation
@@ -33,13 +34,20 @@ class Asking:
         return self._sources.observe(action, content=self._content)
 
     def around(self, action: Action, *, first: bool) -> Callable[[bool], Observation] | None:
-        """Asks before (True) and after a run; before the first attempt, what was heard in this build will do."""
-        if not action.policy.validity.asks:
+        """Asks before (True) and after a run; before the first attempt, what was heard in this build will do.
+
+        What the source holds is told beside its measures, so that an exact build later has what to compare with.
+        """
+        validity = action.policy.validity
+        if not validity.asks:
             return None
         known = self._heard.get(action.id) if first else None
 
         def observe(before: bool) -> Observation:
-            return known if before and known is not None else self.ask(action)
+            said = known if before and known is not None else self.ask(action)
+            if said.error is not None or said.content is not None or validity.source is None:
+                return said
+            return replace(said, content=self._sources.content(action))
 
         return observe
 

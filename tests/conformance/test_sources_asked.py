@@ -95,6 +95,11 @@ def test_content_is_told_beside_measures_if_it_is_wanted(sources, actions):
     assert said.measures == {"records": 1}
 
 
+def test_content_alone_is_what_is_told_beside_measures(sources, actions):
+    for name in ("measured", "missing", "plain"):
+        assert sources.content(actions[name]) == sources.observe(actions[name], content=True).content
+
+
 def test_once_cancelled_nothing_is_told_any_more(sources, actions):
     said = []
     sources.cancel()
@@ -106,3 +111,4 @@ def test_once_cancelled_nothing_is_told_any_more(sources, actions):
     assert len(said) == len(actions)
     assert all(observation.error for observation in said)
     assert all((o.content, o.measures) == (None, None) for o in said)
+    assert sources.content(actions["measured"]) is None

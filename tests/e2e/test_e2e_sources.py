@@ -143,6 +143,34 @@ def test_what_is_covered_for_is_stale_and_due_when_the_cover_ends(project):
     assert "○ stale  ingest  kept although refreshing it failed" in project("status").out
 
 
+def test_exactly_judged_an_unchanged_source_runs_nothing_whatever_its_probe(project):
+    project.mlfile("""
+        [target.counted]
+        source = "raw/"
+        fresh_for = "14d"
+        probe = "records"
+        significant = "x2"
+        run = "cat {source}* > {outputs}"
+        outputs = ["build/counted"]
+        [target.measured]
+        source = "raw/"
+        probe = { run = "echo asked >> asked; wc -l < raw/a.csv" }
+        run = "cat {source}* > {outputs}"
+        outputs = ["build/measured"]
+        """)
+    project.write("raw/a.csv", "id\n1\n2\n")
+    project.build()
+    assert project.read("asked") == "asked\n" * 2, "before the run and after it"
+    assert set(project.plan("--exact").values()) == {"skip"}
+    digests = {r["source"]["content"] for r in project("lineage", "counted", "--json").document["results"]}
+    assert None not in digests and len(digests) == 1
+    project.write("raw/a.csv", "id\n1\n3\n")
+    assert set(project.plan().values()) == {"skip"}
+    assert set(project.plan("--exact").values()) == {"run"}
+    project.write("raw/a.csv", "id\n1\n2\n")
+    assert project.build("--exact").skipped == {"counted", "measured"}
+
+
 def test_plan_shows_what_probes_tell_and_which_tell_nothing(project):
     project.mlfile(TOLD)
     project.write("told", "5")

@@ -311,7 +311,7 @@ def test_exactly_judged_a_clock_or_a_probe_of_nothing_runs(rules: Rules) -> None
 
 def test_exactly_judged_a_source_counts_by_content_whatever_its_probe_and_window() -> None:
     world = World((Step(name="a", rules=WINDOW),))
-    world.build(exact=True)
+    world.build()
     assert not world.build(exact=True).ran
     world.edit(FEED, 101)
     assert not world.build().ran

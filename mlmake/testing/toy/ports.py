@@ -468,6 +468,10 @@ class FakeSources:
             return Observation(error="nothing is asked any more")
         return self.say(action.id, content)
 
+    def content(self, action: Action) -> Digest | None:
+        """See `Sources.content`."""
+        return None if self.over else self.say(action.id, True).content
+
     def cancel(self) -> None:
         """See `Sources.cancel`."""
         self.over = True
