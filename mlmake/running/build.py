@@ -770,6 +770,8 @@ class Build:
         action, ended = self.graph.actions[name], done.ended if done else None
         code = ended.code if ended else None
         if self.board[name].carried is not None and outcome is not Outcome.CANCELLED:
+            # What it was made from is told first.
+            yield from self.ledger.commit()
             yield Warned(self.clock.now(), name, mishaps.failed_on_part(detail), ended=True)
             self.board.end_part(name, None)
             return

@@ -16,7 +16,7 @@ class RealPackages:
 
     def __init__(self, folder):
         self.folder = str(folder)
-        self.port = InstalledPackages("/python", search=lambda python: [self.folder])
+        self.port = InstalledPackages("/project", "/python", search=lambda python: [self.folder])
 
     def install(self, name, version):
         self.remove(name)

@@ -200,7 +200,7 @@ _VARYING = [
     (r"\b([0-9a-f]{12,64}|(?=\w*[a-f])[0-9a-f]{8})\b", "DIGEST"),
     (r"\b[0-9a-f]{4}…", "DIGEST"),
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
-    (r"\b\d+ d \d+ h\b", "TIME"),
+    (r"\b\d+ d( \d+ h)?\b", "TIME"),
     (r"\b\d+ h \d\d min\b|\b\d+ min \d\d s\b|\b\d+(\.\d+)? ?s\b", "TIME"),
     (r", saved TIME|; the runs took TIME of work last time", ""),
     (r"\b(accuracy|f1|log_loss|error) -?[\d.e-]+", r"\1 N"),

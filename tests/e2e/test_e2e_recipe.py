@@ -255,8 +255,8 @@ def test_forms_of_a_matrix(project, matrix, instances):
         ("{ a = ['x'], exclude = [{ b = 1 }] }", "b"),
         ("{ a = [[1]] }", "not a matrix value"),
         ("{ a = ['x'], include = [{ a = 'x' }] }", "x"),
-        ("{ k = { glob = '*' } }", "not yet"),
-        ("{ k = { from = ':t' } }", "not yet"),
+        ("{ k = { glob = 'no/*.such' } }", "matches no file"),
+        ("{ k = { from = ':t' } }", "circle"),
     ],
 )
 def test_mistakes_in_a_matrix(project, matrix, said):
