@@ -36,7 +36,7 @@ from mlmake.planning.retention import Policy
 from mlmake.running.ledger import Ledger
 from mlmake.stores.collecting import Collector
 from mlmake.stores.content import FolderStore
-from mlmake.stores.lmdb import open_state
+from mlmake.stores.opening import open_state
 from mlmake.stores.rows import Known, lru_key, short
 from mlmake.stores.sharing import Sharers
 

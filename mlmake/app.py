@@ -74,8 +74,9 @@ from mlmake.running.telling import interrupted
 from mlmake.stores.collecting import Report
 from mlmake.stores.former import read_former, write_former
 from mlmake.stores.ignore import ignore_itself
-from mlmake.stores.lmdb import LmdbState, open_state
+from mlmake.stores.lmdb import LmdbState
 from mlmake.stores.memory import MemoryState
+from mlmake.stores.opening import open_state
 from mlmake.stores.past import PastRuns, asked_from, given_past
 from mlmake.stores.sharing import NEVER, Pin
 from mlmake.upkeep import Upkeep

@@ -14,11 +14,13 @@ from mlmake.ports import StateTrouble, StoreTrouble
 from mlmake.reading import Choices, MlfileMistakes, Usage, find_project, read_project
 from mlmake.stores.collecting import CollectedState, Collector, Report
 from mlmake.stores.content import FolderStore
-from mlmake.stores.lmdb import LmdbState, is_clean, is_in_use, open_state
+from mlmake.stores.lmdb import LmdbState
 from mlmake.stores.memory import MemoryState
+from mlmake.stores.opening import open_state
 from mlmake.stores.rehash import Verified, verify
 from mlmake.stores.rows import HOUR, Known, short
 from mlmake.stores.sharing import HOME, Pin, Sharer, Sharers, owner_name
+from mlmake.stores.statefile import is_clean, is_in_use
 
 SLICE = 0.02
 """Seconds that a build may go on collecting after its end: with what a step of it may take more, under 0.1."""

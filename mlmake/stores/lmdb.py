@@ -1,15 +1,13 @@
 """State in LMDB: results, failures and stamps that outlive the process; it does not know what is judged from them."""
 
-import fcntl
 import gc
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from threading import RLock
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar
 
 import lmdb
 
@@ -26,9 +24,7 @@ from mlmake.stores.codec import (
     unpack_time,
     unpack_trace,
 )
-from mlmake.stores.header import Health, inspect
-from mlmake.stores.memory import MemoryState, makes, ordered, renumbered
-from mlmake.stores.probe import DAMAGED
+from mlmake.stores.memory import makes, ordered, renumbered
 from mlmake.stores.rows import (
     NAMES,
     Change,
@@ -50,12 +46,10 @@ from mlmake.stores.rows import (
     stands,
     touch,
 )
+from mlmake.stores.statefile import cause_of, clean_path, mark_clean, newer
 
 _BATCH = 5_000
 """Stamps a transaction: more would keep another writer waiting."""
-
-_LOCK_SIZE = 8192
-"""Bytes of the library's lock file with the usual 126 readers."""
 
 _WARNED = b"warned:"
 
@@ -342,7 +336,7 @@ class LmdbState:
         self._environment.close()
         self._environment = None
         if self._in_use is not None:
-            _mark_clean(self.folder)
+            mark_clean(self.folder)
             os.close(self._in_use)
             self._in_use = None
 
@@ -572,222 +566,13 @@ class LmdbState:
         if isinstance(error, _BROKEN):
             # Without this the next start would trust it again.
             with suppress(OSError):
-                os.unlink(_clean_path(self.folder))
+                os.unlink(clean_path(self.folder))
             return StateTrouble(f"the state in {self.folder} is damaged ({error}): run again, it will be rebuilt")
         mend = "make room on its disk or move it with MLMAKE_STATE_DIR" if verb == "write" else "see its disk"
-        return StateTrouble(f"cannot {verb} the state in {self.folder}: {_cause(error)}: {mend}")
+        return StateTrouble(f"cannot {verb} the state in {self.folder}: {cause_of(error)}: {mend}")
 
 
 _BROKEN = (lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.PanicError, lmdb.InvalidError)
-
-
-@overload
-def open_state(
-    folder: str,
-    *,
-    readonly: Literal[False] = False,
-    map_size: int = ...,
-    rebuild: Callable[[], Iterable[Trace]] = ...,
-    parts: Parts = ...,
-) -> LmdbState: ...
-@overload
-def open_state(
-    folder: str,
-    *,
-    readonly: bool = ...,
-    repair: bool = ...,
-    map_size: int = ...,
-    rebuild: Callable[[], Iterable[Trace]] = ...,
-    parts: Parts = ...,
-) -> LmdbState | MemoryState: ...
-def open_state(
-    folder: str,
-    *,
-    readonly: bool = False,
-    repair: bool = True,
-    map_size: int = 1 << 30,
-    rebuild: Callable[[], Iterable[Trace]] = tuple,
-    parts: Parts = lambda name: (),
-) -> LmdbState | MemoryState:
-    """Open the state in this folder, made anew from `rebuild` where there is none or a damaged one.
-
-    To read only, what cannot be opened is held in memory and nothing is touched. The same holds of a damaged one
-    without `repair`: only the holder of the build lock may set a file aside. Raises StateTrouble if it is of a newer
-    mlmake, or cannot be written. `parts` gives the objects of the files in a kept folder.
-    """
-    try:
-        health = _examine(folder)
-        if health is Health.NEWER:
-            raise newer(folder, "another format of its file")
-        if readonly or (health is Health.DAMAGED and not repair):
-            if health is Health.SOUND and (state := _open_to_read(folder, map_size, parts)) is not None:
-                return state
-            notices = ["state is damaged, the next build rebuilds it"] if health is Health.DAMAGED else []
-            return MemoryState(renumbered(rebuild()), notices=notices, parts=parts)
-        os.makedirs(folder, exist_ok=True)
-        notices = [_set_aside(folder)] if health is Health.DAMAGED else []
-        state = _open_to_write(folder, map_size, rebuild, parts)
-    except OSError as error:
-        raise _cannot_open(folder, error.strerror or str(error)) from error
-    state.notices += notices
-    return state
-
-
-def newer(folder: str, what: str) -> StateTrouble:
-    """The trouble with a state that only a newer mlmake can read."""
-    return StateTrouble(f"{folder} was created by a newer mlmake ({what}): update mlmake, or move the folder away")
-
-
-def _open_to_write(folder: str, map_size: int, rebuild: Callable[[], Iterable[Trace]], parts: Parts) -> LmdbState:
-    in_use = os.open(os.path.join(folder, "in-use"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(in_use, fcntl.LOCK_SH)
-        environment = _environment(folder, map_size, readonly=False, lock=True)
-        state = LmdbState(environment, folder, readonly=False, in_use=in_use, parts=parts)
-        try:
-            environment.reader_check()
-            if not state.find_databases():
-                state.fill(rebuild())
-            state.count_anew()
-        except BaseException:
-            environment.close()
-            raise
-    except lmdb.Error as error:
-        os.close(in_use)
-        raise _cannot_open(folder, _cause(error)) from error
-    except BaseException:
-        os.close(in_use)
-        raise
-    return state
-
-
-def _cannot_open(folder: str, cause: str) -> StateTrouble:
-    mend = "make room or make it writable, or move it with MLMAKE_STATE_DIR"
-    return StateTrouble(f"cannot open the state in {folder}: {cause}: {mend}")
-
-
-def _open_to_read(folder: str, map_size: int, parts: Parts) -> LmdbState | None:
-    for lock in (True, False):
-        try:
-            environment = _environment(folder, map_size, readonly=True, lock=lock)
-        except (lmdb.Error, OSError):
-            # No lock file can be made in a folder that cannot be written.
-            continue
-        state = LmdbState(environment, folder, readonly=True, in_use=None, parts=parts)
-        if state.find_databases():
-            return state
-        environment.close()
-        return None
-    return None
-
-
-def _environment(folder: str, map_size: int, *, readonly: bool, lock: bool) -> Any:
-    if lock:
-        _reserve_lock(folder)
-    return lmdb.open(
-        folder,
-        map_size=map_size,
-        max_dbs=len(NAMES),
-        mode=0o644,
-        readonly=readonly,
-        lock=lock,
-        create=not readonly,
-        lib_version=0,
-    )
-
-
-def _reserve_lock(folder: str) -> None:
-    """Give the lock file its blocks: it is written through a map, which on a full disk kills. Raises OSError."""
-    descriptor = os.open(os.path.join(folder, "lock.mdb"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        if os.fstat(descriptor).st_blocks * 512 < _LOCK_SIZE and hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(descriptor, 0, _LOCK_SIZE)
-    finally:
-        os.close(descriptor)
-
-
-def _examine(folder: str) -> Health:
-    """Whether the state can be opened without the process dying of it."""
-    health = inspect(data_path(folder))
-    if health not in (Health.SOUND, Health.DOUBTFUL) or is_clean(folder) or is_in_use(folder):
-        return Health.SOUND if health is Health.DOUBTFUL else health
-    import subprocess  # noqa: PLC0415 - slow to load, and only needed after an unclean end
-
-    script = os.path.join(os.path.dirname(__file__), "probe.py")
-    ended = subprocess.run(
-        [sys.executable, "-P", script, folder],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return Health.DAMAGED if ended.returncode < 0 or ended.returncode == DAMAGED else Health.SOUND
-
-
-def is_in_use(folder: str) -> bool:
-    """Whether a living writer has it open, who found it sound."""
-    try:
-        descriptor = os.open(os.path.join(folder, "in-use"), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def is_clean(folder: str) -> bool:
-    """Whether its file is as the last writer left it when it closed."""
-    try:
-        with open(_clean_path(folder), encoding="ascii") as file:
-            return file.read() == _looks(folder)
-    except (OSError, UnicodeError):
-        return False
-
-
-def _mark_clean(folder: str) -> None:
-    # Without the mark the next start only takes longer.
-    with suppress(OSError):
-        looks = _looks(folder)
-        if not is_clean(folder):
-            with open(_clean_path(folder), "w", encoding="ascii") as file:
-                file.write(looks)
-
-
-def _looks(folder: str) -> str:
-    found = os.stat(data_path(folder))
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}\n"
-
-
-def _set_aside(folder: str) -> str:
-    """Move a damaged file out of the way, whole, and say so."""
-    name = f"{os.path.basename(folder)}.corrupt-{time.strftime('%Y%m%dT%H%M%S')}"
-    place = os.path.join(os.path.dirname(folder), name)
-    count = 1
-    while os.path.lexists(place):
-        count += 1
-        place = os.path.join(os.path.dirname(folder), f"{name}-{count}")
-    os.rename(data_path(folder), place)
-    with suppress(FileNotFoundError):
-        os.unlink(os.path.join(folder, "lock.mdb"))
-    return f"state was damaged, rebuilt (kept as {os.path.basename(place)})"
-
-
-def data_path(folder: str) -> str:
-    """The file of the state in this folder."""
-    return os.path.join(folder, "data.mdb")
-
-
-def _clean_path(folder: str) -> str:
-    return os.path.join(folder, "clean")
-
-
-def _cause(error: Exception) -> str:
-    """What the system said: the library puts its own words before it."""
-    return str(error).rpartition(": ")[2] or type(error).__name__
 
 
 @contextmanager

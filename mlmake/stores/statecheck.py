@@ -14,8 +14,8 @@ from mlmake.stores import probe
 from mlmake.stores.apart import Died, Late, apart
 from mlmake.stores.codec import SCHEMA, unpack_stamped, unpack_trace
 from mlmake.stores.header import FORMAT, Health, inspect
-from mlmake.stores.lmdb import data_path, is_clean, is_in_use
 from mlmake.stores.rows import path_key
+from mlmake.stores.statefile import data_path, is_clean, is_in_use
 
 MOST_ROWS = 200_000
 """Results that are read; the rest is counted."""

@@ -20,8 +20,8 @@ from mlmake.model.plan import Request
 from mlmake.planning.explain import sentence
 from mlmake.planning.request import Wrong, choose, nearest, owner_of
 from mlmake.reading import Choices, Reading, find_project, read_project, state_folder
-from mlmake.stores.lmdb import open_state
 from mlmake.stores.memory import MemoryState
+from mlmake.stores.opening import open_state
 from mlmake.testing.copying import copy_project
 from mlmake.testing.edits import Edits
 from mlmake.testing.pretence import Pretence

@@ -177,7 +177,7 @@ def rest_in_state(project):
 
     from mlmake.host.hashing import hash_file
     from mlmake.ports import Stamped
-    from mlmake.stores.lmdb import open_state
+    from mlmake.stores.opening import open_state
 
     mlmake(project, "-q")
     digest, stamp = hash_file(str(project / "data.txt"), name="data.txt", progress=None)
@@ -193,7 +193,7 @@ def test_a_result_from_the_future_is_told(project):
     if shutil.which("faketime") is None:
         from dataclasses import replace
 
-        from mlmake.stores.lmdb import open_state
+        from mlmake.stores.opening import open_state
 
         state = open_state(str(project / ".mlmake/state"))
         state.record(replace(state.everything()[0], ended=time.time() + 7200))

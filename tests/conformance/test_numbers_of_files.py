@@ -4,8 +4,8 @@ import pytest
 
 from mlmake.model.digest import Stamp, digest_of
 from mlmake.ports import Counted, Stamped
-from mlmake.stores.lmdb import open_state
 from mlmake.stores.memory import MemoryState
+from mlmake.stores.opening import open_state
 
 
 @pytest.fixture(params=["lmdb", "memory"])

@@ -14,8 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from mlmake.model.digest import Stamp, digest_of
 from mlmake.model.trace import Failure
 from mlmake.ports import Stamped
-from mlmake.stores.lmdb import open_state
 from mlmake.stores.memory import MemoryState
+from mlmake.stores.opening import open_state
 from mlmake.stores.rows import HOUR, Known, hour_of, lru_key, objects_of, place_of, short
 from mlmake.testing.toy.ports import Traces
 

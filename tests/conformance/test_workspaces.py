@@ -14,9 +14,9 @@ from mlmake.host.files import LocalWorkspace
 from mlmake.model.digest import MISSING
 from mlmake.ports import DamagedObject, OutsideProject, StoreTrouble
 from mlmake.stores.content import FolderStore
-from mlmake.stores.lmdb import open_state
 from mlmake.stores.memory import MemoryState
 from mlmake.stores.memory_content import MemoryContent
+from mlmake.stores.opening import open_state
 
 HOUR = 3600 * 10**9
 

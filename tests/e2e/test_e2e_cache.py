@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlmake.stores.collecting import Collector
-from mlmake.stores.lmdb import open_state
+from mlmake.stores.opening import open_state
 from mlmake.stores.rows import HOUR
 
 MLFILE = """

@@ -40,7 +40,7 @@ def tree(project):
 
 def records(project):
     """All that is remembered, pointers and times included."""
-    from mlmake.stores.lmdb import open_state
+    from mlmake.stores.opening import open_state
 
     state = open_state(str(project.root / ".mlmake/state"), readonly=True)
     found = state.everything()
@@ -135,7 +135,7 @@ def test_what_no_result_has_is_kept(runs):
 def test_what_the_store_has_lost_is_told_and_nothing_of_it_is_half_done(runs):
     project, first, _, _ = runs
     now = tree(project)
-    from mlmake.stores.lmdb import open_state
+    from mlmake.stores.opening import open_state
 
     state = open_state(str(project.root / ".mlmake/state"), readonly=True)
     one = next(t for t in state.made_in({first}) if t.action == "b@k=x").outputs[1]

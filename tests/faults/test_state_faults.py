@@ -13,8 +13,9 @@ import pytest
 
 from mlmake.model.digest import Stamp, digest_of
 from mlmake.ports import Stamped, StateTrouble
-from mlmake.stores.lmdb import LmdbState, open_state
+from mlmake.stores.lmdb import LmdbState
 from mlmake.stores.memory import MemoryState
+from mlmake.stores.opening import open_state
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
 from made_traces import made, recipe
@@ -209,7 +210,7 @@ def test_a_map_that_another_process_grew_is_followed(folder):
     reader = open_state(folder, readonly=True, map_size=1 << 20)
     write = (
         "import sys; sys.path.insert(0, sys.argv[2]); from made_traces import made\n"
-        "from mlmake.stores.lmdb import open_state\n"
+        "from mlmake.stores.opening import open_state\n"
         "state = open_state(sys.argv[1])\n"
         "for n in range(3000): state.record(made(f'other{n}', f'x{n}'))\n"
         "state.commit(); state.close()"
@@ -223,7 +224,7 @@ def test_a_map_that_another_process_grew_is_followed(folder):
 WRITER = """
 import sys; sys.path.insert(0, sys.argv[2])
 from made_traces import made
-from mlmake.stores.lmdb import open_state
+from mlmake.stores.opening import open_state
 state = open_state(sys.argv[1])
 print("open", len(state.everything()), flush=True)
 for number in range(100000):
@@ -331,7 +332,7 @@ def test_a_query_reads_while_a_build_has_it_open(folder):
     """The file of a running build is never as its last closing left it, and need not be walked for every query."""
     script = (
         "import sys; sys.path.insert(0, sys.argv[2]); from made_traces import made\n"
-        "from mlmake.stores.lmdb import open_state\n"
+        "from mlmake.stores.opening import open_state\n"
         "state = open_state(sys.argv[1]); state.record(made('new', 'new')); state.commit(); state.record(made('x'))\n"
         "print('ready', flush=True); sys.stdin.read()"
     )

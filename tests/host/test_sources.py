@@ -14,7 +14,7 @@ import pytest
 from observing import Observed
 
 from mlmake.model.observation import Observation
-from mlmake.stores.lmdb import open_state
+from mlmake.stores.opening import open_state
 
 
 @pytest.fixture

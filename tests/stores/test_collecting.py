@@ -16,7 +16,7 @@ from mlmake.planning.retention import Policy
 from mlmake.ports import StateTrouble
 from mlmake.stores.collecting import DAY, Busy, Collector
 from mlmake.stores.content import FolderStore
-from mlmake.stores.lmdb import open_state
+from mlmake.stores.opening import open_state
 from mlmake.stores.rows import HOUR, Known, short
 from mlmake.stores.sharing import NEVER, Pin, Sharers, owner_name
 

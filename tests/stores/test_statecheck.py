@@ -14,7 +14,7 @@ from mlmake.model.finding import Severity
 from mlmake.ports import Stamped
 from mlmake.stores import statecheck
 from mlmake.stores.codec import pack
-from mlmake.stores.lmdb import open_state
+from mlmake.stores.opening import open_state
 
 STAMPED = Stamped(Stamp(1, 2, 3, 4, 5), digest_of("x"), 6)
 
@@ -182,7 +182,7 @@ def test_a_large_state_left_in_order_is_not_walked(folder, monkeypatch):
 
 WRITER = """
 import sys
-from mlmake.stores.lmdb import open_state
+from mlmake.stores.opening import open_state
 state = open_state(sys.argv[1])
 readers = [state._environment.begin() for _ in range(int(sys.argv[2]))]
 print("open", flush=True)
