@@ -17,9 +17,6 @@ from mlmake.executors.registry import DispatchExecutor
 from mlmake.executors.sweep import end_leftovers
 from mlmake.executors.warm import WarmExecutor
 from mlmake.history.asked import asked_document
-from mlmake.history.lineage import Lineage
-from mlmake.history.past import NOW, Head, Parameter, Past
-from mlmake.history.returning import Return, standing_then
 from mlmake.host.clock import SystemClock
 from mlmake.host.counts import FileCounts
 from mlmake.host.crew import ThreadCrew
@@ -37,37 +34,32 @@ from mlmake.host.sources import ProjectSources
 from mlmake.mlfile.doubts import find_doubts
 from mlmake.mlfile.problems import Problem
 from mlmake.model.decision import Decision
-from mlmake.model.digest import Digest, ObjectName
+from mlmake.model.digest import ObjectName
 from mlmake.model.event import GOOD, Event, Hashing, RunFinished, TargetStarted, Warned
 from mlmake.model.graph import Graph, Group, Leaf, Made, Part, Select
 from mlmake.model.plan import Plan, Request
 from mlmake.model.reason import Code
 from mlmake.model.release import Release
 from mlmake.model.snapshot import Snapshot
-from mlmake.model.trace import Memory, Product
+from mlmake.model.trace import Memory
 from mlmake.planning.discovered import with_discovered_edges
-from mlmake.planning.explain import Chain
 from mlmake.planning.lists import Grown
 from mlmake.planning.plan import closure, plan
 from mlmake.planning.request import LISTED, Wrong, choose
 from mlmake.planning.retention import Policy
 from mlmake.planning.vanished import farewell
-from mlmake.planning.versus import versus
 from mlmake.ports import BadList, Executor, Interrupted, OutsideProject, PlaceFree, StateTrouble
 from mlmake.reading import Choices as Choices
 from mlmake.reading import MlfileMistakes as MlfileMistakes
 from mlmake.reading import Reading, cache_folder, find_project, list_again, read_project, state_folder, with_lists
 from mlmake.reading import Usage as Usage
 from mlmake.running import mishaps
-from mlmake.running.accept import Acceptance, Accepted, accept, unacceptable
 from mlmake.running.build import Build
-from mlmake.running.lineage import find_lineage
 from mlmake.running.lists import Recorded
 from mlmake.running.options import Options
 from mlmake.running.order import Surroundings
 from mlmake.running.probing import make_probe
 from mlmake.running.release import Releases
-from mlmake.running.returning import put_back, select
 from mlmake.running.runs import log_name, new_run
 from mlmake.running.survey import survey
 from mlmake.running.telling import interrupted
@@ -77,7 +69,7 @@ from mlmake.stores.ignore import ignore_itself
 from mlmake.stores.lmdb import LmdbState
 from mlmake.stores.memory import MemoryState
 from mlmake.stores.opening import open_state
-from mlmake.stores.past import PastRuns, asked_from, given_past
+from mlmake.stores.past import PastRuns
 from mlmake.stores.sharing import NEVER, Pin
 from mlmake.upkeep import Upkeep
 from mlmake.views.jsonl import encoded, speakable
@@ -159,7 +151,7 @@ class App:
         """What was counted in sources."""
         return FileCounts(self.state, clock=self.clock, rehash=self.choices.rehash)
 
-    def _sources(self) -> ProjectSources:
+    def sources(self) -> ProjectSources:
         """Who asks how sources are, for one look or one build."""
         return ProjectSources(
             self.workspace,
@@ -208,7 +200,7 @@ class App:
             traces=self.state,
             store=self.store,
             installed=self.installed,
-            sources=self._sources(),
+            sources=self.sources(),
         )
 
     def request(self, words: Sequence[str]) -> Request:
@@ -220,13 +212,13 @@ class App:
         return Request(named, frozenset(forced), exact=self.choices.exact, restore=not self.choices.no_cache)
 
     @property
-    def _folder(self) -> str:
+    def folder(self) -> str:
         """Where the caller is, relative to the root."""
         folder = os.path.relpath(os.path.abspath(self.choices.directory or os.curdir), self.root)
         return "" if folder == os.curdir else folder
 
     def _choose(self, words: Sequence[str]) -> tuple[str, ...]:
-        chosen = choose(self.graph, words, self._folder)
+        chosen = choose(self.graph, words, self.folder)
         if isinstance(chosen, Wrong):
             raise Usage(chosen.message)
         return chosen
@@ -239,57 +231,13 @@ class App:
             self._asked = key, encoded(asked_document(self.graph, sources, words))
         return self._asked[1]
 
-    def given(self) -> Past:
-        """What a build would be given now: parameters with their places, and instances; nothing that came out."""
-        past = given_past(Head(NOW, self.clock.now(), "ok"), asked_from(self.asked(())))
-        places = self.parameters.places()
-        return replace(past, params={n: Parameter(p.value, places.get(n, p.source)) for n, p in past.params.items()})
-
-    def present(self) -> Past:
-        """The results that the workspace has now, as if a run had just ended with them."""
-        given, steps = self.given(), {}
-        self.state.prefetch((), self.graph.actions)
-        for action in self.graph.actions:
-            step, trace = given.steps.get(speakable(action)), self.state.latest(action)
-            if step is not None and trace is not None:
-                steps[step.instance] = replace(step, metrics=trace.metrics, seconds=trace.seconds, made_in=trace.run)
-        return replace(given, steps=steps)
-
-    def versus(self, action: str, past: Past) -> Chain:
-        """What differs between an action's result that stood in a run and what it would be made from now."""
-        made = {name: step.made_in for name, step in past.steps.items() if step.made_in is not None}
-        recorded = self.state.made_in(frozenset(made.values()))
-        stood = {trace.action: trace for trace in recorded if made.get(speakable(trace.action)) == trace.run}
-        graph = with_discovered_edges(self.graph, self.state)
-        found = versus(graph, action, run=past.head.run, stood=stood, snapshot=self.snapshot())
-        self._remember_looks()
-        return found
-
-    def lineage(self, words: Sequence[str]) -> Lineage:
-        """What these artifacts were made from, by the records of then. Writes nothing but stamps. Raises Usage."""
-        found = find_lineage(
-            self.graph,
-            words,
-            folder=self._folder,
-            workspace=self.workspace,
-            archive=self.state,
-            inside=self._digest_inside,
-        )
-        self.workspace.flush_stamps()
-        if isinstance(found, Wrong):
-            raise Usage(found.message)
-        return found
-
-    def _digest_inside(self, product: Product, path: str) -> Digest | None:
-        return None if product.object is None else self.store.digest_in(product.object, path)
-
     def plan(self, words: Sequence[str]) -> Plan:
         """What a build would do, by the same judge. Writes nothing but stamps."""
         request = self.request(words)
         self.installed.refresh()
-        self._prefetch(closure(self.graph, request.actions))
+        self.prefetch(closure(self.graph, request.actions))
         made = plan(with_discovered_edges(self.graph, self.state), request, snapshot=self.snapshot())
-        self._remember_looks()
+        self.remember_looks()
         return made
 
     def to_debug(self, word: str) -> str:
@@ -360,31 +308,6 @@ class App:
         """Whether a signal is the affair of the step in the foreground."""
         return self._debugged is not None and self._debugged.takes(number)
 
-    def accept(self, words: Sequence[str], *, reason: str | None) -> Accepted:
-        """Take what lies at the outputs of these for what the present recipes make of the present inputs.
-
-        Waits for a build of this project to end first. Raises Usage, NotAccepted, OSError.
-        """
-        self._words = tuple(words)
-        request = self.request(words)
-        if wrong := [why for name in request.actions if (why := unacceptable(self.graph.actions[name]))]:
-            raise Usage("\n".join(wrong))
-        with self.alone("mlmake accept"):
-            graph = with_discovered_edges(self.graph, self.state)
-            self._prefetch(closure(graph, request.actions))
-            run = new_run(self.clock.now())
-            return accept(
-                graph,
-                request.actions,
-                Acceptance(by=user(), reason=reason, run=run, origin=self._origin().told()),
-                clock=self.clock,
-                workspace=self.workspace,
-                traces=self.state,
-                store=self.store,
-                installed=self.installed,
-                sources=self._sources(),
-            )
-
     @contextmanager
     def alone(self, command: str) -> Iterator[None]:
         """Hold the project as a build does, after a build that goes on, and with what a killed one left mended."""
@@ -401,32 +324,6 @@ class App:
                     self.counts.flush()
                 self.workspace.close()
 
-    def restore_run(self, run: str, words: Sequence[str], *, dry: bool = False) -> Return:
-        """Put back the outputs of all targets, or of those named, as they were when a run ended. Records nothing.
-
-        Waits for a build of this project to end first, unless `dry`. Raises Usage.
-        """
-        if dry:
-            return self._restore_run(run, words, dry=True)
-        with self.alone("mlmake restore"):
-            found = self._restore_run(run, words, dry=False)
-            self._former = read_former(self.state_dir)
-            # Should their instances be no more, the next build puts them away as it would have done then.
-            self._note(self._former | {path: i.action for i in found.items if "@" in i.action for path in i.paths})
-            return found
-
-    def _restore_run(self, run: str, words: Sequence[str], *, dry: bool) -> Return:
-        past = PastRuns(self.runs_folder).read(run)
-        recorded = self.state.made_in({step.made_in for step in past.steps.values() if step.made_in is not None})
-        made = {(speakable(trace.action), trace.run): trace for trace in recorded}
-        items = standing_then(past, made)
-        chosen = select(items, words, folder=self._folder)
-        if isinstance(chosen, Wrong):
-            raise Usage(f"run {run}: {chosen.message}")
-        job = f"restore-{new_run(self.clock.now())}"
-        done = put_back(chosen, workspace=self.workspace, store=self.store, archive=self.state, job=job, dry=dry)
-        return Return(run, past.head.ended, tuple(done), dry=dry, named=bool(words))
-
     def _mend(self, now: float) -> Iterator[Warned]:
         """After a mlmake that was killed: end its steps and put back what was moved aside for them."""
         workspace = self.workspace
@@ -436,7 +333,7 @@ class App:
         yield from (Warned(now, "", text) for text in workspace.recover(self.state.is_recorded))
         self.store.tidy()
 
-    def _origin(self) -> Provenance:
+    def origin(self) -> Provenance:
         """By what and where results are made."""
         return Provenance(self.root, python=self.python, version=__version__, user=user())
 
@@ -471,11 +368,11 @@ class App:
             frozen=self.choices.frozen,
             retries=self.choices.retry,
             foreground=foreground,
-            origin=self._origin(),
+            origin=self.origin(),
             room=lambda size, kept: short_of([(self.root, size), *([(self.store.folder, size)] if kept else [])]),
         )
         self.installed.refresh()
-        self._prefetch(closure(self.graph, request.actions))
+        self.prefetch(closure(self.graph, request.actions))
         building = Build(
             with_discovered_edges(self.graph, state),
             request,
@@ -486,7 +383,7 @@ class App:
             store=self.store,
             executor=executor,
             installed=self.installed,
-            sources=self._sources(),
+            sources=self.sources(),
             crew=crew,
             places=places,
             lists=self,
@@ -516,7 +413,7 @@ class App:
         except Usage as error:
             self.graph = before
             raise BadList(str(error)) from error
-        self._prefetch(closure(self.graph, request.actions))
+        self.prefetch(closure(self.graph, request.actions))
         return Grown(with_discovered_edges(self.graph, self.state), request)
 
     def settle(self, listing: str) -> None:
@@ -536,12 +433,17 @@ class App:
                 left.discard(path)
         self._note({path: name for path, name in self._former.items() if path in left})
 
+    def note_former(self, more: dict[str, str]) -> None:
+        """Should the instances of these outputs be gone, the next build puts them away as it would have then."""
+        self._former = read_former(self.state_dir)
+        self._note(self._former | more)
+
     def _note(self, former: dict[str, str]) -> None:
         if former != self._former:
             self._former = former
             write_former(self.state_dir, former)
 
-    def _prefetch(self, order: Sequence[str]) -> None:
+    def prefetch(self, order: Sequence[str]) -> None:
         """Read records and stamps of all that will be judged in two transactions."""
         actions = [self.graph.actions[name] for name in order]
         self.state.prefetch([action.recipe for action in actions], order)
@@ -622,7 +524,7 @@ class App:
             return found
         return replace(found, manner=replace(found.manner, warmup=os.path.join(self.root, found.manner.warmup)))
 
-    def _remember_looks(self) -> None:
+    def remember_looks(self) -> None:
         """Write down what was found out of files, so that it need not be found out again."""
         if "counts" in self.__dict__:
             self.counts.flush()
@@ -644,7 +546,7 @@ class App:
         if self._serving is not None:
             self._serving.close()
         if "workspace" in self.__dict__:
-            self._remember_looks()
+            self.remember_looks()
         if "state" in self.__dict__:
             self.state.close()
 

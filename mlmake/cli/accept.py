@@ -9,6 +9,7 @@ from mlmake.cli.project import opened
 from mlmake.cli.settings import Settings, command
 from mlmake.cli.targets import TARGET
 from mlmake.model.event import Warned
+from mlmake.overruling import accept_outputs
 from mlmake.running.accept import NotAccepted
 from mlmake.views.documents import accept_document
 from mlmake.views.jsonl import encoded
@@ -22,7 +23,7 @@ def accept(settings: Settings, target: str, reason: str | None) -> int:
     """Count TARGET's outputs on disk as made by the present recipe and inputs."""
     with opened(settings) as app:
         try:
-            accepted = app.accept([target], reason=reason)
+            accepted = accept_outputs(app, [target], reason=reason)
         except NotAccepted as error:
             return say(str(error), FAILED)
         graph = app.graph

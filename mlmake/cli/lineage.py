@@ -8,6 +8,7 @@ from mlmake.cli.ending import FAILED
 from mlmake.cli.project import opened
 from mlmake.cli.settings import Settings, command
 from mlmake.cli.targets import TARGET
+from mlmake.recalling import lineage_of
 from mlmake.views.jsonl import encoded
 from mlmake.views.lineage import lineage_document, lineage_lines
 
@@ -21,7 +22,7 @@ def lineage(settings: Settings, artifacts: tuple[str, ...]) -> int:
     a copy elsewhere: it is known by its bytes.
     """
     with opened(settings) as app:
-        found = app.lineage(artifacts)
+        found = lineage_of(app, artifacts)
     if settings.json:
         sys.stdout.buffer.write(encoded(lineage_document(found)) + b"\n")
     else:

@@ -13,6 +13,7 @@ from mlmake.history.better import MAX, MIN
 from mlmake.history.metrics import Board, Measures, alone, best, board, by, changed, last_two, with_trend
 from mlmake.history.past import NOW, Past
 from mlmake.planning.request import nearest
+from mlmake.recalling import present
 from mlmake.stores.past import PastRuns
 from mlmake.views.history import metrics_document, metrics_table
 from mlmake.views.jsonl import encoded
@@ -74,7 +75,7 @@ def of_run(name: str, found: PastRuns, settings: Settings) -> Past:
     if name != NOW:
         return found.read(name)
     with opened(settings) as app:
-        return app.present()
+        return present(app)
 
 
 def until(run: str, found: PastRuns) -> Iterator[Measures]:

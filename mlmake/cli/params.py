@@ -10,6 +10,7 @@ from mlmake.cli.remembered import DIFF, chosen, past_runs, remark
 from mlmake.cli.settings import Settings, command
 from mlmake.history.params import ParameterRow, changed_parameters, last_two, parameter_rows
 from mlmake.history.past import NOW
+from mlmake.recalling import given
 from mlmake.views.history import params_document, params_table
 from mlmake.views.jsonl import encoded
 from mlmake.views.tables import csv_text, markdown_lines, text_lines
@@ -54,7 +55,7 @@ def params(
                 pasts.append(found.given(name))
                 continue
             with opened(settings, set=sets, params_file=params_file) as app:
-                pasts.append(app.given())
+                pasts.append(given(app))
     rows, runs = parameter_rows(pasts), [past.head.run for past in pasts]
     for past in pasts:
         if past.head.run != NOW and not past.steps:

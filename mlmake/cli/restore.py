@@ -9,6 +9,7 @@ from mlmake.cli.project import opened
 from mlmake.cli.remembered import meant, runs_in
 from mlmake.cli.settings import Settings, command
 from mlmake.cli.targets import TARGET
+from mlmake.overruling import restore_run
 from mlmake.views.jsonl import encoded
 from mlmake.views.returning import return_document, return_lines
 
@@ -24,7 +25,7 @@ def restore(settings: Settings, run: str, targets: tuple[str, ...], dry: bool) -
     changes files and no record: the next build puts back what the Mlfile asks for.
     """
     with opened(settings) as app:
-        done = app.restore_run(meant(run, runs_in(app.runs_folder)), targets, dry=dry)
+        done = restore_run(app, meant(run, runs_in(app.runs_folder)), targets, dry=dry)
     if settings.json:
         sys.stdout.buffer.write(encoded(return_document(done)) + b"\n")
     else:

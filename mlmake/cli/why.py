@@ -11,6 +11,7 @@ from mlmake.cli.settings import Settings, choosing, command
 from mlmake.cli.targets import TARGET
 from mlmake.planning.explain import Chain, chain
 from mlmake.planning.request import with_commands
+from mlmake.recalling import versus_now
 from mlmake.views.documents import chain_document, chain_lines
 from mlmake.views.jsonl import encoded
 from mlmake.views.screen import printable, wrapped
@@ -39,7 +40,7 @@ def why(settings: Settings, target: str, run: str | None, chosen: dict[str, Any]
             runs = runs_in(app.runs_folder)
             past = runs.read(meant(run, runs))
             actions = with_commands(app.graph, app.request([target]).actions)
-            chains = {action: app.versus(action, past) for action in actions}
+            chains = {action: versus_now(app, action, past) for action in actions}
     if settings.json:
         vs = {"vs": past.head.run} if past else {}
         documents = [{**chain_document(action, found), **vs} for action, found in chains.items()]

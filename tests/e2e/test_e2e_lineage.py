@@ -141,11 +141,12 @@ def test_the_text_is_a_tree_that_tells_each_result_once(made):
 def test_screens_of_eighty_columns(made, monkeypatch):
     from mlmake.app import App, Choices
     from mlmake.history.lineage import Lineage
+    from mlmake.recalling import lineage_of
     from mlmake.views.lineage import lineage_lines
     from mlmake.views.screen import Screen
 
     app = App.open(Choices())
-    found = app.lineage(["best"])
+    found = lineage_of(app, ["best"])
     app.close()
     assert isinstance(found, Lineage)
     lines = lineage_lines(found, Screen(width=80))
