@@ -18,7 +18,7 @@ def main() -> int:
         if is_answered(argv):
             return 0
         # Modules and a big graph are objects that stay: looking for cycles among them costs a third of a judgement.
-        gc.set_threshold(100_000, 20, 100)
+        gc.set_threshold(1_000_000, 20, 100)
         # Slow: click and all that a command needs, after the shortcut.
         from mlmake.cli.commands import run  # noqa: PLC0415
 

@@ -49,6 +49,14 @@ def make_older(project, hours, folder=".mlmake/state"):
 def build_some(project, *values):
     for n in values:
         project.build("--set", f"n={n}")
+    rest(project.root / ".mlmake/cache")
+
+
+def rest(cache):
+    """Nothing goes that was touched a moment ago, and what is on its way to the disk takes no blocks yet."""
+    for path in objects(cache).values():
+        os.utime(path, (time.time() - 60,) * 2)
+    os.sync()
 
 
 def test_what_was_not_used_for_long_goes_and_the_disk_is_as_much_emptier_as_it_says(project):
@@ -56,12 +64,11 @@ def test_what_was_not_used_for_long_goes_and_the_disk_is_as_much_emptier_as_it_s
     build_some(project, 1, 2, 3)
     make_older(project, 31 * 24)
     cache = project.root / ".mlmake/cache"
-    # What is still on its way to the disk takes no blocks yet.
-    os.sync()
     before = disk_use(cache)
     planned = project("gc", "-n", "--json").document
     assert disk_use(cache) == before
     done = project("gc", "--json").document
+    os.sync()
     assert planned["groups"] == [{**done["groups"][0], "oldest_seconds": planned["groups"][0]["oldest_seconds"]}]
     assert done["results"] == 3
     assert done["in_use"] == 3
@@ -231,9 +238,7 @@ def test_a_project_that_is_gone_keeps_its_results_for_a_time(project, tmp_path, 
     build_some(project, 1)
     assert project("-C", str(other.root), "build").code == 0
     shutil.rmtree(other.root)
-    for path in objects(tmp_path / "shared").values():
-        # Nothing goes that was touched a moment ago.
-        os.utime(path, (time.time() - 60,) * 2)
+    rest(tmp_path / "shared")
     before = len(objects(tmp_path / "shared"))
     said = project("gc")
     assert "is gone: what it has kept stays" in said.out
